@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* data/system.c: reasons of the system. A file of its own because strerror_r has two signatures, and which one is seen
+ * depends on the macros that a file defines before its first include: here it is the one of POSIX.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "data/system.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *kt_why(char to[KT_WHY_SIZE], int error)
+{
+    if (strerror_r(error, to, KT_WHY_SIZE) != 0) snprintf(to, KT_WHY_SIZE, "error number %d", error);
+    return to;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* summary/scalar.c: one number per step.
+ *
+ * TensorBoard's default reader takes a scalar only as one float32 of rank 0; a double would be
+ * dropped as data loss. So the rounding happens here, once, and a double beyond float32's range
+ * becomes an infinity.
+ */
+#include "writer.h"
+
+kt_status kt_events_scalar(kt_events *log, const char *tag, double value, int64_t step)
+{
+    float number = (float)value;
+    kt_event_tensor scalar = { .numbers = &number, .count = 1 };
+    return kt_events_append(log, "kt_events_scalar", KT_KIND_SCALAR, tag, step, &scalar);
+}

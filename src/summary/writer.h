@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* summary/writer.h: what a kind of summary needs of the log it is written to.
+ *
+ * A kind (scalar.c, histogram.c) makes a tensor and hands it to kt_events_append; everything about
+ * tags, time, queue, file and failure is the writer's. A new kind is a line in event.c's table, a
+ * file like scalar.c, and its prototype.
+ */
+#ifndef KERATIN_SUMMARY_WRITER_H
+#define KERATIN_SUMMARY_WRITER_H
+
+#include <keratin/summary.h>
+
+#include "event.h"
+#include "file.h"
+
+#if defined(__GNUC__)
+#define KT_SUMMARY_PRINTF(sentence, first) __attribute__((format(printf, sentence, first)))
+#else
+#define KT_SUMMARY_PRINTF(sentence, first)
+#endif
+
+/* kt_events_open_with on a system of the caller's: for tests. `calls` must outlive the log. */
+kt_events *kt_events_open_on(const kt_events_config *config, const kt_file_calls *calls);
+
+/* Checks the tag, queues the record, writes the queue when it is time. `caller` is the public
+ * function's name. */
+kt_status kt_events_append(kt_events *log, const char *caller, kt_kind kind, const char *tag,
+                           int64_t step, const kt_event_tensor *value);
+
+/* Keeps the sentence as the log's last failure; returns the status. `log` may be NULL. */
+KT_SUMMARY_PRINTF(3, 4)
+kt_status kt_events_fail(kt_events *log, kt_status status, const char *format, ...);
+
+/* Adds to the values that histograms have left out. */
+void kt_events_count_nonfinite(kt_events *log, int64_t count);
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* train/step.c: see step.h.
+ *
+ * Order inside a training step as in Keras: forward, total loss, loss tracker, gradients, update, metrics of the predictions made
+ * before the update. All of it is one plan. The running loss is the sum of batch loss x rows over the sum of rows, both
+ * kept in variables.
+ */
+#include "train/step.h"
+
+#include <string.h>
+
+#include <keratin/ops.h>
+
+#include "train/summary.h"
+
+/* ---- what a step records ---- */
+
+/* Data as layers take it: bytes and truth values become floats; floats the context's float type. */
+static kt_tensor *as_data(kt_context *kt, kt_tensor *x)
+{
+    kt_dtype dtype = kt_dtype_of(x), floatx = kt->config.floatx;
+    if (dtype == KT_UINT8 || dtype == KT_BOOL || (kt_is_float(dtype) && dtype != floatx)) return kt_cast(x, floatx);
+    return x;
+}
+
+static kt_tensor *forward(kt_model *model, kt_tensor *x, bool training)
+{
+    kt_context *kt = model->kt;
+    bool before = kt->training, known = kt->training_known;
+    kt->training = training;
+    kt->training_known = true;
+    kt_tensor *y = kt_call_layer(model->root, x);
+    kt->training = before;
+    kt->training_known = known;
+    return y;
+}
+
+static kt_tensor *total_loss(kt_model *model, kt_tensor *y, kt_tensor *pred, kt_tensor *weight)
+{
+    kt_context *kt = model->kt;
+    kt_compiled *c = model->compiled;
+    kt_tensor *loss = NULL, *extra = kt_layer_losses(model->root);
+    if (c->loss.cls || c->loss_fn) {
+        if (!y) {
+            kt_fail(kt, KT_ERR_VALUE, "%s: expected targets y for the loss, got none; give y, or compile without a loss", kt_model_name(model));
+            return NULL;
+        }
+        loss = kt_loss_of(kt, &c->loss, c->loss_fn, y, pred, weight);
+        if (!loss) return NULL;
+        if (kt_rank(loss) > 0) loss = kt_mean(loss);
+        loss = as_data(kt, loss);
+    }
+    if (!loss && !extra)
+        kt_fail(kt, KT_ERR_VALUE, "%s: there is nothing to train on: expected a loss in kt_compile, a regularizer or kt_add_loss in a layer",
+                kt_model_name(model));
+    return !loss ? extra : extra ? kt_add(loss, extra) : loss;
+}
+
+static void track(kt_model *model, kt_tensor *loss, kt_tensor *x)
+{
+    kt_context *kt = model->kt;
+    kt_tensor *rows = kt_rank(x) ? kt_size_of(x, KT_AXES(0)) : kt_ones(kt, kt->config.floatx, KT_SCALAR_SHAPE);
+    rows = kt_cast(rows, kt->config.floatx);
+    kt_assign_add(model->compiled->total, kt_mul(kt_cast(loss, kt->config.floatx), rows));
+    kt_assign_add(model->compiled->count, rows);
+}
+
+static void update_metrics(kt_model *model, kt_tensor *y, kt_tensor *pred, kt_tensor *weight)
+{
+    kt_compiled *c = model->compiled;
+    for (int i = 0; i < c->n_metrics && y; i++)
+        if (kt_metric_update(c->metrics[i].metric, y, pred, c->metrics[i].weighted ? weight : NULL) != KT_OK) return;
+}
+
+/* Records one step; the prediction, or NULL and the context's error. */
+static kt_tensor *record(kt_model *model, kt_step_kind kind, kt_tensor *x, kt_tensor *y, kt_tensor *weight)
+{
+    kt_context *kt = model->kt;
+    x = as_data(kt, x);
+    kt_tensor *pred = forward(model, x, kind == KT_STEP_TRAIN);
+    if (!pred || kt->status != KT_OK) return NULL;
+    if (kind == KT_STEP_PREDICT || kind == KT_STEP_INTO)
+        return kt_cast(pred, kind == KT_STEP_INTO ? KT_FLOAT32 : kt->config.floatx);
+    if (y) y = as_data(kt, y);
+    if (weight) weight = kt_cast(weight, kt->config.floatx);
+    kt_tensor *loss = total_loss(model, y, pred, weight);
+    if (!loss) return NULL;
+    track(model, loss, x);
+    if (kind == KT_STEP_TRAIN) {
+        kt_tensors variables = kt_trainable(model);
+        if (variables.count) kt_optimizer_record(model->compiled->optimizer, kt_gradients(loss, variables), variables);
+    }
+    update_metrics(model, y, pred, weight);
+    return kt->status == KT_OK ? pred : NULL;
+}
+
+/* ---- recorded steps ---- */
+
+void kt_recorded_clear(kt_model *model)
+{
+    for (kt_recorded *r = model->recorded; r;) {
+        kt_recorded *next = r->next;
+        kt_program_free(r->program);
+        kt_give(model->kt, r);
+        r = next;
+    }
+    model->recorded = model->last = model->into = NULL;
+    kt_program_free(model->results);
+    kt_program_free(model->histograms);
+    model->results = model->histograms = NULL;
+}
+
+kt_status kt_steps_check(kt_model *model)
+{
+    kt_context *kt = model->kt;
+    kt_tensors now = kt_trainable(model);
+    if (kt->status != KT_OK) return kt->status;
+    bool same = (size_t)now.count == model->n_learned;
+    for (int64_t i = 0; same && i < now.count; i++) same = now.at[i] == model->learned[i];
+    if (same) return KT_OK;
+    if (model->n_learned) kt_remark(kt, "%s: the set of trainable variables has changed: its steps are recorded anew", kt_model_name(model));
+    kt_recorded_clear(model);
+    if (!kt_grow(&kt->heap, &model->learned, &model->learned_capacity, (size_t)now.count, sizeof *model->learned))
+        return kt_no_memory(kt);
+    for (int64_t i = 0; i < now.count; i++) model->learned[i] = now.at[i];
+    model->n_learned = (size_t)now.count;
+    return KT_OK;
+}
+
+static kt_desc desc_of(const kt_array *array)
+{
+    kt_desc desc;
+    memset(&desc, 0, sizeof desc);
+    if (!array->data) return desc;
+    desc.dtype = array->dtype;
+    desc.rank = array->rank;
+    for (int i = 0; i < array->rank; i++) desc.dim[i] = array->dim[i];
+    return desc;
+}
+
+kt_status kt_step_prepare(kt_model *model, kt_step_kind kind, const kt_host_batch *batch)
+{
+    kt_context *kt = model->kt;
+    kt_desc x = desc_of(&batch->x), y = desc_of(&batch->y);
+    if (kt_model_prepare(model, &x) != KT_OK) return kt->status;
+    if (kind == KT_STEP_PREDICT || kind == KT_STEP_INTO) return KT_OK;
+    const kt_desc *pred = kt_layer_output_desc(model->root);
+    if (batch->y.data && pred && kt_compiled_resolve(model, &y, pred) != KT_OK) return kt->status;
+    if (kind != KT_STEP_TRAIN) return KT_OK;
+    if (kt_steps_check(model) != KT_OK) return kt->status;
+    if (model->n_learned == 0) {
+        kt_remark(kt, "%s: it has no trainable weights, so training changes nothing", kt_model_name(model));
+        return KT_OK;
+    }
+    return kt_optimizer_build(model->compiled->optimizer, kt_trainable(model));
+}
+
+kt_recorded *kt_step_record(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, bool summaries)
+{
+    kt_context *kt = model->kt;
+    if (kt_step_prepare(model, kind, batch) != KT_OK) return NULL;
+    kt_recorded *r = kt_take_zeroed(kt, 1, sizeof *r);
+    if (!r) return NULL;
+    r->kind = kind;
+    r->summaries = summaries;
+    r->x = desc_of(&batch->x);
+    r->y = desc_of(&batch->y);
+    r->weight = desc_of(&batch->sample_weight);
+    if (kt_capture_begin(kt) == KT_OK) {
+        kt_outlet_state state = kt_outlet_record(kt, summaries);
+        kt_tensor *x = kt_capture_input(kt, &r->x);
+        kt_tensor *y = batch->y.data ? kt_capture_input(kt, &r->y) : NULL;
+        kt_tensor *weight = batch->sample_weight.data ? kt_capture_input(kt, &r->weight) : NULL;
+        kt_tensor *pred = record(model, kind, x, y, weight);
+        r->any_summaries = kt_outlet_recorded(kt, state) && kt->summary;
+        if (pred) r->program = kt_capture_end(kt, &pred, kind == KT_STEP_PREDICT || kind == KT_STEP_INTO);
+        else kt_capture_abandon(kt);
+    }
+    if (!r->program) {
+        kt_give(kt, r);
+        kt_fail(kt, KT_ERR_INTERNAL, "%s: a step was recorded without a result and without an error", kt_model_name(model));
+        return NULL;
+    }
+    r->next = model->recorded;
+    return model->recorded = r;
+}
+
+static bool fits(const kt_recorded *r, kt_step_kind kind, const kt_host_batch *b, bool summaries)
+{
+    return r->kind == kind && (r->summaries == summaries || r->any_summaries) && kt_same_array(&b->x, &r->x) &&
+           kt_same_array(&b->y, &r->y) && kt_same_array(&b->sample_weight, &r->weight);
+}
+
+static kt_recorded *find(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, bool summaries)
+{
+    kt_recorded *r = model->last;
+    if (r && fits(r, kind, batch, summaries)) return r;
+    for (r = model->recorded; r && !fits(r, kind, batch, summaries);) r = r->next;
+    if (!r) r = kt_step_record(model, kind, batch, summaries);
+    return model->last = r;
+}
+
+/* ---- running ---- */
+
+/* With run_eagerly, or to know a shape: recorded and run in a scope of its own. `to` takes the prediction, may be NULL. */
+static kt_status run_eagerly(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, bool summaries, void *to, int64_t count)
+{
+    kt_context *kt = model->kt;
+    if (kt_step_prepare(model, kind, batch) != KT_OK) return kt->status;
+    uint64_t step = kt->random_step;
+    kt_scope *scope = kt_scope_begin(kt);
+    if (!scope) return kt->status;
+    kt_outlet_state state = kt_outlet_record(kt, summaries);
+    kt_tensor *x = kt_constant_borrow(kt, batch->x);
+    kt_tensor *y = batch->y.data ? kt_constant_borrow(kt, batch->y) : NULL;
+    kt_tensor *weight = batch->sample_weight.data ? kt_constant_borrow(kt, batch->sample_weight) : NULL;
+    kt_tensor *pred = record(model, kind, x, y, weight);
+    kt_outlet_recorded(kt, state);
+    if (pred && to) kt_read(pred, to, kt->config.floatx, count);
+    kt_scope_end(kt, scope);
+    kt->random_step = step + (kind == KT_STEP_TRAIN);
+    return kt->status;
+}
+
+kt_status kt_step_run(kt_model *model, kt_step_kind kind, const kt_host_batch *batch)
+{
+    kt_context *kt = model->kt;
+    bool summaries = kt->summary && kt_outlet_looks(kt);
+    if (kind == KT_STEP_TRAIN && kt_optimizer_before_step(model->compiled->optimizer) != KT_OK) return kt->status;
+    if (kt->config.run_eagerly) return run_eagerly(model, kind, batch, summaries, NULL, 0);
+    kt_recorded *r = find(model, kind, batch, summaries);
+    if (!r) return kt->status;
+    const void *inputs[3] = { batch->x.data };
+    int n = 1;
+    if (batch->y.data) inputs[n++] = batch->y.data;
+    if (batch->sample_weight.data) inputs[n++] = batch->sample_weight.data;
+    return kt_program_run(r->program, inputs, kind == KT_STEP_TRAIN);
+}
+
+kt_status kt_step_output(kt_model *model, const kt_host_batch *batch, kt_desc *out)
+{
+    kt_context *kt = model->kt;
+    if (kt->config.run_eagerly) { /* shapes only */
+        if (kt_step_prepare(model, KT_STEP_PREDICT, batch) != KT_OK) return kt->status;
+        kt_desc desc = desc_of(&batch->x);
+        if (desc.dtype == KT_UINT8 || desc.dtype == KT_BOOL) desc.dtype = kt->config.floatx;
+        bool symbolic = kt->symbolic;
+        kt->symbolic = true;
+        kt_tensor *y = forward(model, kt_symbol_of(kt, &desc, NULL), false);
+        kt->symbolic = symbolic;
+        if (!y) return kt->status;
+        *out = *kt_desc_of(y);
+        return KT_OK;
+    }
+    kt_recorded *r = find(model, KT_STEP_PREDICT, batch, false);
+    if (!r) return kt->status;
+    *out = *kt_program_desc(r->program, 0);
+    return KT_OK;
+}
+
+kt_status kt_step_predict(kt_model *model, const kt_host_batch *batch, void *to, int64_t count)
+{
+    kt_context *kt = model->kt;
+    if (kt->config.run_eagerly) return run_eagerly(model, KT_STEP_PREDICT, batch, false, to, count);
+    kt_recorded *r = find(model, KT_STEP_PREDICT, batch, false);
+    if (!r) return kt->status;
+    kt_status status = kt_program_run(r->program, &batch->x.data, false);
+    return status == KT_OK ? kt_program_read(r->program, 0, to, kt->config.floatx, count) : status;
+}
