@@ -17,7 +17,7 @@ extern "C" {
 
 struct kt_model;
 
-/* ---- logs: names and numbers, in alphabetical order ---- */
+/* ---- logs: names and numbers, in alphabetical order; what callbacks add stands behind, in the order it came ---- */
 typedef struct kt_logs kt_logs;
 KT_API kt_logs *kt_logs_new(kt_context *kt);
 KT_API void kt_logs_free(kt_logs *logs);

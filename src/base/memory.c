@@ -176,6 +176,12 @@ static void *arena_take(kt_arena *arena, size_t bytes, size_t align)
 
 void *kt_arena_take(kt_arena *arena, size_t bytes)
 {
+    const kt_arena_block *block = arena->current;
+    size_t at = (arena->used + 15) & ~(size_t)15;
+    if (block && at <= block->bytes && bytes <= block->bytes - at) { /* nearly always */
+        arena->used = at + bytes;
+        return block->data + at;
+    }
     return arena_take(arena, bytes, 16);
 }
 
@@ -212,9 +218,8 @@ void kt_arena_free(kt_arena *arena)
     arena->used = 0;
 }
 
-bool kt_grow(kt_heap *heap, void *items, size_t *capacity, size_t need, size_t size)
+bool kt_grow_slowly(kt_heap *heap, void *items, size_t *capacity, size_t need, size_t size)
 {
-    if (need <= *capacity) return true;
     size_t more = *capacity ? *capacity : 8, bytes;
     while (more < need) {
         if (!kt_mul_size(more, 2, &more)) return false;

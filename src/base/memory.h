@@ -48,7 +48,11 @@ void *kt_arena_zeroed(kt_arena *arena, size_t count, size_t size);
 void kt_arena_clear(kt_arena *arena);                       /* keeps the blocks */
 void kt_arena_free(kt_arena *arena);
 
-/* Makes room for one more element in a growing array: *items of `size` bytes each. */
-bool kt_grow(kt_heap *heap, void *items, size_t *capacity, size_t need, size_t size);
+/* Makes room for `need` elements in a growing array: `items` is the address of the pointer to it, `size` an element's bytes. */
+bool kt_grow_slowly(kt_heap *heap, void *items, size_t *capacity, size_t need, size_t size);
+static inline bool kt_grow(kt_heap *heap, void *items, size_t *capacity, size_t need, size_t size)
+{
+    return need <= *capacity || kt_grow_slowly(heap, items, capacity, need, size);
+}
 
 #endif

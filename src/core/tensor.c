@@ -162,11 +162,6 @@ bool kt_is_variable(const kt_tensor *x)
     return kt_variable_of(x) != NULL;
 }
 
-kt_variable_state *kt_variable_of(const kt_tensor *x)
-{
-    return x && x->node->variable && x->node == x->node->variable->node ? x->node->variable : NULL;
-}
-
 const char *kt_variable_name(const kt_tensor *variable)
 {
     const kt_variable_state *v = kt_variable_of(variable);

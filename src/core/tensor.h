@@ -81,6 +81,10 @@ bool kt_is_float(kt_dtype dtype);
 /* Is every size fit to be multiplied? A maker checks a shape once with this. */
 kt_status kt_check_shape(kt_context *kt, const char *what, kt_dtype dtype, const kt_shape *shape);
 
-kt_variable_state *kt_variable_of(const kt_tensor *x);   /* NULL if x is no variable's handle */
+/* NULL if x is no variable's handle. */
+static inline kt_variable_state *kt_variable_of(const kt_tensor *x)
+{
+    return x && x->node->variable && x->node == x->node->variable->node ? x->node->variable : NULL;
+}
 
 #endif

@@ -2,9 +2,9 @@
 /* data/zip.c: see zip.h. Layout after PKWARE's APPNOTE 6.3: local header, name, data, for each member; then the central
  * directory and its end.
  *
- * Sizes and offsets that 32 bits do not hold, and more than 65,534 members, go into the zip64 fields; smaller archives have
- * none, as readers expect. Checksums are computed over the caller's memory before the header is written, so nothing is
- * patched afterwards.
+ * Sizes and offsets that 32 bits do not hold go into the zip64 fields; smaller archives have none, as readers expect. More
+ * members than 16 bits can count are refused by the caller. Checksums are computed over the caller's memory before the header is
+ * written, so nothing is patched afterwards.
  */
 #include "data/zip.h"
 
@@ -155,9 +155,8 @@ kt_status kt_zip_finish(kt_zip_writer *zip)
         if (status != KT_OK) return status;
     }
     uint64_t end = zip->at, size = end - from;
-    bool many = zip->count >= 0xFFFF;
     header h = { .used = 0 };
-    if (many || size >= FULL || from >= FULL) {
+    if (size >= FULL || from >= FULL) {
         put(&h, 0x06064B50, 4);
         put(&h, 44, 8);
         put(&h, 3 << 8 | 45, 2);
@@ -175,8 +174,8 @@ kt_status kt_zip_finish(kt_zip_writer *zip)
     }
     put(&h, 0x06054B50, 4);
     put(&h, 0, 4);
-    put(&h, many ? 0xFFFF : zip->count, 2);
-    put(&h, many ? 0xFFFF : zip->count, 2);
+    put(&h, zip->count, 2);
+    put(&h, zip->count, 2);
     put(&h, low(size), 4);
     put(&h, low(from), 4);
     put(&h, 0, 2);

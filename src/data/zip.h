@@ -9,7 +9,7 @@
 
 #include "data/sink.h"
 
-enum { KT_ZIP_MEMBERS_MOST = 65536, KT_ZIP_NAME_MOST = 4096 };
+enum { KT_ZIP_MEMBERS_MOST = 65534, KT_ZIP_NAME_MOST = 4096 };
 
 typedef struct kt_zip_member {
     const char *name, *ending; /* the caller's, until kt_zip_finish */

@@ -2,9 +2,11 @@
 /* graph/fuse.c: chains of element-wise steps become one step that runs them tile by tile.
  *
  * Steps are visited in order. An element-wise step joins the group of one of its producers when both work on the same number of
- * elements and nobody outside the group that comes before the step needs the group's results; otherwise it opens a group. Broadcasts of
- * numbers, rows and columns are ways of loading, not steps; scalars and constants are operands. A sum over everything closes a group. The group
- * runs where its last member stood. Every instruction rounds as its row does, sums keep the order of the sum row: the bits stay.
+ * elements and nobody outside the group that comes before the step needs the group's results; otherwise it opens a group. Views are
+ * looked through. Broadcasts of numbers, rows and columns are ways of loading, not steps; scalars and constants are operands. A sum over
+ * everything may stand in a group. Single numbers (loss, metrics, counters) share groups even when they have nothing to do with each
+ * other. A group runs where its last member stood. Every instruction rounds as its row does, sums keep the order of the sum row: the
+ * bits stay.
  */
 #include "graph/graph.h"
 
@@ -25,7 +27,6 @@ typedef struct kt_group {
     uint32_t members[KT_FUSED_INSTRUCTIONS];
     uint32_t n;
     int64_t count;
-    bool closed;      /* ends with a sum, or full */
 } kt_group;
 
 typedef struct kt_fuser {
@@ -80,11 +81,29 @@ static bool is_load(const kt_step *step)
     return step->op == &kt_op_scalar || step->op == &kt_op_fill;
 }
 
-static bool is_broadcast(const kt_plan *plan, const kt_step *step)
-{
+typedef struct kt_source { /* where the elements of a value really come from */
+    uint32_t value;
+    enum kt_fused_mode mode;
     int64_t period;
-    return step->op == &kt_op_broadcast_to && broadcast_mode(&plan->values[step->in[0]].desc,
-                                                             &plan->values[step->out[0]].desc, &period) != KT_FUSED_CONST;
+} kt_source;
+
+/* Through views, which keep the flat order, and through one broadcast. */
+static kt_source look_through(const kt_plan *plan, uint32_t v)
+{
+    kt_source s = { v, KT_FUSED_FULL, 0 };
+    for (;;) {
+        uint32_t p = plan->values[s.value].producer;
+        const kt_step *step = p == KT_NONE ? NULL : &plan->steps[p];
+        if (!step || step->dead) return s;
+        if (step->op->flags & KT_OP_VIEW) {
+            s.value = step->in[0];
+        } else if (step->op == &kt_op_broadcast_to && s.mode == KT_FUSED_FULL) {
+            int64_t period = 0;
+            enum kt_fused_mode mode = broadcast_mode(&plan->values[step->in[0]].desc, &plan->values[step->out[0]].desc, &period);
+            if (mode == KT_FUSED_CONST) return s;
+            s = (kt_source){ step->in[0], mode, period };
+        } else return s;
+    }
 }
 
 static bool is_sum_of_all(const kt_plan *plan, const kt_step *step)
@@ -96,7 +115,7 @@ static bool is_sum_of_all(const kt_plan *plan, const kt_step *step)
 static bool fusable(const kt_plan *plan, const kt_step *step)
 {
     if (step->dead || step->n_out != 1 || step->n_in > 3 || step->op->id <= 0) return false;
-    bool good = is_broadcast(plan, step) || is_sum_of_all(plan, step) ||
+    bool good = is_sum_of_all(plan, step) ||
                 (step->op->flags & KT_OP_ELEMENTWISE && step->n_in > 0 && step->op != &kt_op_broadcast_to);
     for (uint32_t i = 0; i < step->n_in && good; i++) good = fusable_dtype(plan->values[step->in[i]].desc.dtype);
     return good && fusable_dtype(plan->values[step->out[0]].desc.dtype);
@@ -112,14 +131,14 @@ static bool may_join(const kt_fuser *f, uint32_t g, uint32_t s)
 {
     const kt_group *group = &f->groups[g];
     const kt_step *step = &f->plan->steps[s];
-    if (group->closed || group->n + 1 >= KT_FUSED_INSTRUCTIONS - 8 || group->count != range_of(f->plan, step)) return false;
+    if (group->n + 1 >= KT_FUSED_INSTRUCTIONS - 8 || group->count != range_of(f->plan, step)) return false;
     return f->first_outside[g] > s;
 }
 
 /* Step s reads value v: whoever made v in a group can no longer be moved behind s by later members. */
 static void note_reader(kt_fuser *f, uint32_t v, uint32_t s)
 {
-    uint32_t p = f->plan->values[v].producer;
+    uint32_t p = f->plan->values[look_through(f->plan, v).value].producer;
     if (p == KT_NONE || !f->group_of[p]) return;
     uint32_t g = f->group_of[p] - 1;
     if (f->group_of[s] != g + 1 && s < f->first_outside[g]) f->first_outside[g] = s;
@@ -129,10 +148,13 @@ static uint32_t choose_group(kt_fuser *f, uint32_t s)
 {
     const kt_step *step = &f->plan->steps[s];
     for (uint32_t i = 0; i < step->n_in; i++) {
-        uint32_t p = f->plan->values[step->in[i]].producer;
+        uint32_t p = f->plan->values[look_through(f->plan, step->in[i]).value].producer;
         if (p == KT_NONE || !f->group_of[p]) continue;
         if (may_join(f, f->group_of[p] - 1, s)) return f->group_of[p] - 1;
     }
+    if (range_of(f->plan, step) != 1) return KT_NONE;
+    for (uint32_t g = f->n_groups; g-- > 0;)
+        if (may_join(f, g, s)) return g;
     return KT_NONE;
 }
 
@@ -156,9 +178,8 @@ static kt_status group_steps(kt_fuser *f)
                 f->group_of[s] = g + 1;
             }
         }
-        /* A step of a group runs as late as the group's last member, so its inputs' groups must be known to be read early
-         * enough only by others. Views are read where their readers stand. */
-        for (uint32_t i = 0; i < step->n_in; i++) note_reader(f, step->in[i], s);
+        bool view = step->op->flags & KT_OP_VIEW; /* read where its readers stand, which look through it */
+        for (uint32_t i = 0; i < step->n_in && !view; i++) note_reader(f, step->in[i], s);
     }
     return KT_OK;
 }
@@ -215,10 +236,14 @@ static int operand(kt_emitter *e, uint32_t v, enum kt_fused_mode mode, int64_t p
     return attr->n_operands++;
 }
 
-static int source_of(kt_emitter *e, uint32_t v)
+/* The source that stands for value v: a register if the group makes it, else an operand. */
+static int source_of(kt_emitter *e, uint32_t g, uint32_t v)
 {
+    kt_source s = look_through(e->f->plan, v);
+    if (in_group(e->f, s.value, g)) return e->source[s.value] - 1; /* then both have as many elements: the mode is FULL */
     if (e->source[v]) return e->source[v] - 1;
-    int number = operand(e, v, e->attr.count == 1 ? KT_FUSED_SCALAR : KT_FUSED_FULL, 0);
+    enum kt_fused_mode mode = e->attr.count == 1 ? KT_FUSED_SCALAR : s.mode;
+    int number = operand(e, s.value, mode, s.period);
     remember(e, v, number);
     return number;
 }
@@ -230,16 +255,23 @@ static void collect_operands(kt_emitter *e, uint32_t g)
     kt_plan *plan = e->f->plan;
     for (uint32_t m = 0; m < group->n; m++) {
         const kt_step *step = &plan->steps[group->members[m]];
-        if (step->op == &kt_op_broadcast_to) {
-            int64_t period = 0;
-            enum kt_fused_mode mode = broadcast_mode(&plan->values[step->in[0]].desc, &plan->values[step->out[0]].desc, &period);
-            if (in_group(e->f, step->in[0], g)) continue; /* only sizes of 1 were added: a copy */
-            remember(e, step->out[0], operand(e, step->in[0], mode, period));
-            continue;
-        }
         for (uint32_t i = 0; i < step->n_in; i++)
-            if (!in_group(e->f, step->in[i], g)) source_of(e, step->in[i]);
+            if (!in_group(e->f, look_through(plan, step->in[i]).value, g)) source_of(e, g, step->in[i]);
     }
+}
+
+/* A view or broadcast whose readers are all members of the group is looked through: nobody reads it in memory. */
+static bool reads_memory(const kt_fuser *f, uint32_t s, uint32_t g)
+{
+    const kt_step *step = &f->plan->steps[s];
+    if (!(step->op->flags & KT_OP_VIEW) && step->op != &kt_op_broadcast_to) return true;
+    if (f->kept[step->out[0]] || look_through(f->plan, step->out[0]).value == step->out[0]) return true;
+    for (uint32_t r = s + 1; r < f->plan->n_steps; r++) {
+        const kt_step *reader = &f->plan->steps[r];
+        for (uint32_t i = 0; !reader->dead && i < reader->n_in; i++)
+            if (reader->in[i] == step->out[0] && f->group_of[r] != g + 1 && reads_memory(f, r, g)) return true;
+    }
+    return false;
 }
 
 static bool read_outside(const kt_fuser *f, uint32_t v, uint32_t g)
@@ -248,7 +280,7 @@ static bool read_outside(const kt_fuser *f, uint32_t v, uint32_t g)
     for (uint32_t s = 0; s < f->plan->n_steps; s++) {
         const kt_step *step = &f->plan->steps[s];
         for (uint32_t i = 0; !step->dead && f->group_of[s] != g + 1 && i < step->n_in; i++)
-            if (step->in[i] == v) return true;
+            if (step->in[i] == v && reads_memory(f, s, g)) return true;
     }
     return false;
 }
@@ -273,7 +305,8 @@ static bool emit(kt_emitter *e, uint32_t g)
         stored[m] = !sum && read_outside(e->f, step->out[0], g);
         for (uint32_t k = 0; k < m; k++)
             for (uint32_t i = 0; i < step->n_in; i++)
-                if (plan->steps[group->members[k]].out[0] == step->in[i]) last_use[k] = sum ? KT_NONE : last_use[k] == KT_NONE ? KT_NONE : m;
+                if (plan->steps[group->members[k]].out[0] == look_through(plan, step->in[i]).value && last_use[k] != KT_NONE)
+                    last_use[k] = sum ? KT_NONE : m;
     }
     for (uint32_t m = 0; m < group->n; m++) {
         const kt_step *step = &plan->steps[group->members[m]];
@@ -282,8 +315,6 @@ static bool emit(kt_emitter *e, uint32_t g)
             sums[n_sums++] = m;
             continue;
         }
-        bool load = step->op == &kt_op_broadcast_to && e->source[out];
-        if (load && !stored[m]) continue;
         for (int r = 0; r < KT_FUSED_REGISTERS; r++) /* whose last reader has run */
             if (holds[r] != KT_NONE && !stored[holds[r]] && last_use[holds[r]] < m) holds[r] = KT_NONE;
         int r = 0;
@@ -295,9 +326,7 @@ static bool emit(kt_emitter *e, uint32_t g)
         uint32_t data = step->op == &kt_op_where ? 1 : 0;
         *ins = (kt_fused_instruction){ .op = (uint16_t)step->op->id, .from = (uint8_t)plan->values[step->in[data]].desc.dtype,
                                        .to = (uint8_t)plan->values[out].desc.dtype, .result = (uint8_t)r };
-        if (load) ins->source[0] = (uint8_t)(e->source[out] - 1);
-        for (uint32_t i = 0; i < step->n_in && !load; i++) ins->source[i] = (uint8_t)source_of(e, step->in[i]);
-        if (load) e->source[out] = 0;
+        for (uint32_t i = 0; i < step->n_in; i++) ins->source[i] = (uint8_t)source_of(e, g, step->in[i]);
         remember(e, out, attr->n_operands + r);
         if (stored[m]) {
             if (attr->n_outputs == KT_FUSED_OUTPUTS) return false;
@@ -309,7 +338,7 @@ static bool emit(kt_emitter *e, uint32_t g)
         const kt_step *step = &plan->steps[group->members[sums[k]]];
         if (attr->n_outputs + attr->n_sums == KT_FUSED_OUTPUTS) return false;
         e->outputs[attr->n_outputs + attr->n_sums] = step->out[0];
-        attr->output[attr->n_outputs + attr->n_sums++] = (uint8_t)(e->source[step->in[0]] - 1);
+        attr->output[attr->n_outputs + attr->n_sums++] = (uint8_t)source_of(e, g, step->in[0]);
     }
     return attr->n_outputs + attr->n_sums > 0;
 }

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/fused.h"
+
 static bool is_view(const kt_step *step)
 {
     return (step->op->flags & KT_OP_VIEW) != 0;
@@ -159,6 +161,31 @@ static bool reads_variable(const kt_plan *plan, const kt_step *step, uint32_t va
     return false;
 }
 
+/* A fused step may write output v over the variable it reads element by element, if no instruction reads the old value after
+ * the one that writes the new. */
+static bool overwrites_safely(const kt_plan *plan, const kt_step *step, uint32_t v, uint32_t variable)
+{
+    const kt_fused_attr *a = step->attr;
+    if (step->op != &kt_op_fused) return false;
+    int written = -1;
+    for (int o = 0; o < a->n_outputs; o++) {
+        if (step->out[o] != v) continue;
+        for (int k = 0; k < a->n_instructions; k++)
+            if (a->instruction[k].result + a->n_operands == a->output[o]) written = k;
+    }
+    for (int i = 0; i < a->n_operands && written >= 0; i++) {
+        const kt_fused_operand *operand = &a->operand[i];
+        if (operand->mode == KT_FUSED_SLOT || operand->mode == KT_FUSED_CONST ||
+            variable_under(plan, step->in[operand->input]) != variable)
+            continue;
+        if (operand->mode != KT_FUSED_FULL && a->count != 1) return false;
+        for (int k = written + 1; k < a->n_instructions; k++)
+            for (int n = 0; n < 3; n++)
+                if (a->instruction[k].source[n] == i) return false;
+    }
+    return written >= 0;
+}
+
 static kt_status place_variables(kt_plan *plan)
 {
     for (uint32_t i = 0; i < plan->n_variables; i++) { /* straight into the variable */
@@ -169,7 +196,7 @@ static kt_status place_variables(kt_plan *plan)
         const kt_step *step = &plan->steps[value->producer];
         bool in_place = false;
         for (uint32_t o = 0; o < step->n_out; o++) in_place = in_place || (step->out[o] == v && updates_in_place(plan, step, o));
-        if (!in_place && reads_variable(plan, step, i)) continue;
+        if (!in_place && reads_variable(plan, step, i) && !overwrites_safely(plan, step, v, i)) continue;
         if (old_value_needed_after(plan, i, value->producer, step)) continue;
         value->place = KT_IN_VARIABLE;
         value->at = i;

@@ -51,21 +51,11 @@ kt_node *kt_node_new(kt_context *kt, kt_scope *scope, const kt_op *op, int n_in,
         return NULL;
     }
     kt_node *node = (kt_node *)block;
-    memset(node, 0, head);
-    node->op = op;
-    node->kt = kt;
-    node->scope = scope;
-    node->path = kt->frame.path;
-    node->n_in = (uint8_t)n_in;
-    node->n_out = (uint8_t)n_out;
-    node->in = (kt_tensor **)(void *)(block + head);
-    node->slots = (double *)(void *)(block + head + inputs);
-    node->attr = block + head + inputs + slots;
-    if (attr) memset((unsigned char *)node->attr + attr - 8, 0, 8);
-    for (int i = 0; i < n_out; i++) {
-        node->out[i].node = node;
-        node->out[i].index = i;
-    }
+    *node = (kt_node){ .op = op, .kt = kt, .scope = scope, .path = kt->frame.path, .n_in = (uint8_t)n_in,
+                       .n_out = (uint8_t)n_out, .in = (kt_tensor **)(void *)(block + head),
+                       .slots = (double *)(void *)(block + head + inputs), .attr = block + head + inputs + slots };
+    if (attr) memset((unsigned char *)node->attr + attr - 8, 0, 8); /* the key compares whole words */
+    for (int i = 0; i < n_out; i++) node->out[i] = (kt_tensor){ .node = node, .index = i };
     return node;
 }
 
@@ -92,10 +82,10 @@ kt_tensor *kt_record(kt_context *kt, const kt_op *op, kt_tensor *const *inputs, 
         if (in[i]->node->trace != kt->graph->trace.id && kt_trace_import(kt, in[i]) != KT_OK) return NULL;
     kt_node *node = kt_node_new(kt, kt->graph->scope, op, n, op->n_out, op->attr_size, op->n_slots);
     if (!node) return NULL;
-    memcpy(node->in, in, (size_t)n * sizeof *in);
+    for (int i = 0; i < n; i++) node->in[i] = in[i];
     if (op->attr_size && attr) memcpy(node->attr, attr, op->attr_size);
     else if (op->attr_size) memset(node->attr, 0, op->attr_size);
-    if (op->n_slots) memcpy(node->slots, slots, (size_t)op->n_slots * sizeof *slots);
+    for (int i = 0; i < op->n_slots; i++) node->slots[i] = slots[i];
     kt_infer q = { kt, op, in, n, node };
     kt_status status = op->infer(&q);
     if (status != KT_OK) {

@@ -59,6 +59,18 @@ static bool fold(const kt_step *step, const double *x, kt_dtype dtype, double *r
     return !isnan(*result);
 }
 
+/* The number of elements over some axes is known here: the plan is made for these shapes. */
+static bool known_size(const kt_plan *plan, const kt_step *step, double *count)
+{
+    if (step->op != &kt_op_size_of) return false;
+    const kt_size_attr *attr = step->attr;
+    const kt_desc *x = &plan->values[step->in[0]].desc;
+    *count = 1;
+    for (int i = 0; i < x->rank; i++)
+        if (attr->axes >> i & 1) *count *= (double)x->dim[i];
+    return true;
+}
+
 static void become_fill(kt_plan *plan, kt_step *step, double number)
 {
     const kt_desc *desc = &plan->values[step->out[0]].desc;
@@ -135,6 +147,7 @@ kt_status kt_pass_simplify(kt_plan *plan)
             continue;
         }
         double number[2], result;
+        if (known_size(plan, step, &result)) become_fill(plan, step, result);
         bool known = step->n_in && step->n_in <= 2 && step->op->flags & KT_OP_ELEMENTWISE;
         for (uint32_t i = 0; i < step->n_in && known; i++) known = uniform(plan, step->in[i], &number[i]);
         if (known && fold(step, number, plan->values[step->out[0]].desc.dtype, &result)) become_fill(plan, step, result);

@@ -8,26 +8,32 @@
  */
 #include "ops/ops.h"
 
-static kt_tensor *is_positive(kt_tensor *x) { return kt_greater(x, kt_fill_like(x, 0)); }
-
 kt_tensor *kt_leaky_relu(kt_tensor *x, double slope)
 {
     x = kt_real(x);
-    return kt_where(is_positive(x), x, kt_scaled(x, slope));
+    return kt_where(kt_greater(x, kt_fill_like(x, 0)), x, kt_scaled(x, slope));
+}
+
+/* x < 0: below (e^x - 1), else above x. The derivative at 0 is that of the right side, as in Keras. */
+static kt_tensor *exponential_below(kt_tensor *x, double below, double above)
+{
+    kt_tensor *zero = kt_fill_like(x, 0), *negative = kt_less(x, zero);
+    kt_tensor *left = kt_expm1(kt_where(negative, x, zero));
+    return kt_where(negative, below == 1 ? left : kt_scaled(left, below),
+                    above == 1 ? x : kt_scaled(x, above));
 }
 
 kt_tensor *kt_elu(kt_tensor *x, double alpha)
 {
     x = kt_real(x);
-    kt_tensor *positive = is_positive(x);
-    kt_tensor *below = kt_expm1(kt_where(positive, kt_fill_like(x, 0), x));
-    return kt_where(positive, x, alpha == 1 ? below : kt_scaled(below, alpha));
+    kt_tensor *y = exponential_below(x, 1, 1);
+    return alpha == 1 ? y : kt_where(kt_greater(x, kt_fill_like(x, 0)), y, kt_scaled(y, alpha));
 }
 
 kt_tensor *kt_selu(kt_tensor *x)
 {
-    return kt_scaled(kt_elu(x, 1.6732632423543772848170429916717),
-                     1.0507009873554804934193349852946);
+    const double alpha = 1.6732632423543772848, scale = 1.0507009873554804934;
+    return exponential_below(kt_real(x), alpha * scale, scale);
 }
 
 kt_tensor *kt_gelu(kt_tensor *x, bool approximate)

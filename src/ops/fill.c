@@ -117,10 +117,11 @@ kt_tensor *kt_shifted(kt_tensor *x, double summand) { return kt_add(x, kt_fill_l
 
 kt_tensor *kt_one_minus(kt_tensor *x) { return kt_sub(kt_fill_like(x, 1), x); }
 
-kt_tensor *kt_share(kt_tensor *g, kt_tensor *winner, kt_tensor *x, kt_tensor *y)
+kt_tensor *kt_share(kt_tensor *g, kt_tensor *wins, kt_tensor *x, kt_tensor *y, bool second)
 {
-    kt_tensor *shared = kt_where(kt_equal(x, y), kt_scaled(g, 0.5), kt_fill_like(g, 0));
-    return kt_where(winner, g, shared);
+    kt_tensor *zero = kt_fill_like(g, 0);
+    kt_tensor *rest = kt_where(kt_equal(x, y), kt_scaled(g, 0.5), second ? g : zero);
+    return kt_where(wins, second ? zero : g, rest);
 }
 
 /* Where x is not positive the logarithm is taken of 1: zero, and finite in all its derivatives. */

@@ -42,22 +42,18 @@ static void look(kt_logs *logs)
     logs->fill(logs, logs->source);
 }
 
-/* Where `name` stands, or would stand. */
+/* Where `name` stands; else where it goes: before the first that is greater. */
 static size_t place(const kt_logs *logs, const char *name, bool *found)
 {
-    size_t low = 0, high = logs->count;
-    *found = false;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = strcmp(logs->at[middle].name, name);
-        if (order == 0) {
-            *found = true;
-            return middle;
-        }
-        if (order < 0) low = middle + 1;
-        else high = middle;
+    size_t sorted = logs->count;
+    for (size_t i = logs->count; i-- > 0;) {
+        int order = strcmp(logs->at[i].name, name);
+        *found = order == 0;
+        if (order == 0) return i;
+        if (order > 0) sorted = i;
     }
-    return low;
+    *found = false;
+    return sorted;
 }
 
 static kt_status insert(kt_logs *logs, size_t i, const char *interned, double value)
@@ -132,5 +128,12 @@ kt_status kt_logs_set(kt_logs *logs, const char *name, double value)
     if (!name || !name[0])
         return kt_fail(logs->kt, KT_ERR_VALUE, "logs: expected a name, got %s; give the entry a name", name ? "\"\"" : "NULL");
     look(logs);
-    return kt_logs_put(logs, name, value);
+    bool found;
+    size_t i = place(logs, name, &found);
+    if (found) {
+        logs->at[i].value = value;
+        return KT_OK;
+    }
+    const char *kept = kt_intern(logs->kt, name);
+    return kept ? insert(logs, logs->count, kept, value) : logs->kt->status; /* behind the others, as a Python dict */
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* train/logs.h: the inside of logs: names and numbers in alphabetical order, read from the metrics only when somebody looks.
+/* train/logs.h: the inside of logs: names and numbers, read from the metrics only when somebody looks.
  *
  * The training loop marks its logs stale after each step, which costs one store; the first callback that looks has them
  * filled. So a training whose callbacks look once an epoch computes metric results once an epoch. Logs know neither metrics nor
@@ -34,7 +34,7 @@ static inline void kt_logs_expire(kt_logs *logs)
 {
     logs->stale = logs->fill != NULL;
 }
-/* Sets without looking: for `fill`, and for what stands beside stale values. */
+/* Sets in alphabetical order without looking: for `fill`, and for what the loop itself knows. */
 kt_status kt_logs_put(kt_logs *logs, const char *name, double value);
 kt_status kt_logs_put_kept(kt_logs *logs, const char *interned, double value); /* a name that lives as long as the context */
 kt_status kt_logs_copy(kt_logs *to, kt_logs *from);

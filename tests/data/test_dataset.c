@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "base/philox.h"
 #include "data/batcher.h"
 
 #if defined(__SANITIZE_THREAD__)
@@ -136,6 +137,30 @@ static void test_shuffled(void **state)
     assert_memory_equal(a, first, sizeof first);
     test_end(kt);
     assert_int_equal(memory.out, 0);
+}
+
+/* The definition, without haste: Philox words one by one. */
+static void test_order_as_defined(void **state)
+{
+    (void)state;
+    enum { N = 1000 };
+    uint32_t row[N], expected[N];
+    const uint64_t seed = 0x123456789ABCDEF0u;
+    for (int64_t epoch = 0; epoch < 1 + ((int64_t)3 << 32); epoch += (int64_t)3 << 32) {
+        kt_order order = { row, -1 };
+        kt_order_enter(&order, seed, epoch, N);
+        uint64_t word = 0;
+        for (uint32_t i = 0; i < N; i++) expected[i] = i;
+        for (uint32_t i = N; i > 1; i--) {
+            uint64_t product;
+            do product = (uint64_t)kt_philox_u32(seed, 0x6F726472u, (uint64_t)epoch, word++) * i;
+            while ((uint32_t)product < (uint32_t)(((uint64_t)1 << 32) % i));
+            uint32_t j = (uint32_t)(product >> 32), swap = expected[j];
+            expected[j] = expected[i - 1];
+            expected[i - 1] = swap;
+        }
+        assert_memory_equal(row, expected, sizeof row);
+    }
 }
 
 /* Each row must come to each place equally often: chi-square over places of row 0 and over pairs. */
@@ -470,7 +495,8 @@ static void test_short_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_in_order), cmocka_unit_test(test_shuffled), cmocka_unit_test(test_fair), cmocka_unit_test(test_position),
+        cmocka_unit_test(test_in_order), cmocka_unit_test(test_shuffled), cmocka_unit_test(test_order_as_defined),
+        cmocka_unit_test(test_fair), cmocka_unit_test(test_position),
         cmocka_unit_test(test_prefetch), cmocka_unit_test(test_signals_stay_with_the_host), cmocka_unit_test(test_fork),
         cmocka_unit_test(test_gather), cmocka_unit_test(test_custom), cmocka_unit_test(test_bad_configurations),
         cmocka_unit_test(test_short_memory),

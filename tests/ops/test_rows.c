@@ -29,6 +29,53 @@ static void test_table(void **state)
     }
 }
 
+/* Each row has its lines of manual: in keratin/ops.h under its own name, with a comment on the line
+ * or above it; or it is one of these, which other functions record. */
+static void test_manual(void **state)
+{
+    (void)state;
+    static const char *const internal[] = {
+        "relu_grad",      "sigmoid_grad",
+        "tanh_grad",      "binary_ce",
+        "scalar",         "fill",
+        "dense",          "scatter_add",
+        "softmax_grad",   "log_softmax_grad",
+        "sparse_ce",      "sparse_ce_grad",
+        "categorical_ce", "categorical_ce_grad",
+        "sgd_update",     "momentum_update",
+        "adam_update",    "adam_amsgrad_update",
+        "histogram",      NULL,
+    };
+    static char text[1 << 16];
+    char path[1024];
+    const char *slash = strrchr(__FILE__, '/');
+    snprintf(path, sizeof path, "%.*s/../../include/keratin/ops.h",
+             slash ? (int)(slash - __FILE__) : 1, slash ? __FILE__ : ".");
+    FILE *file = fopen(path, "r");
+    if (!file) skip(); /* the sources are not here */
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[length] = '\0';
+    for (int id = 1; id < KT_OP_COUNT; id++) {
+        char prototype[96];
+        const char *name = kt_op_of(id)->name;
+        bool listed = false;
+        for (int i = 0; internal[i]; i++) listed = listed || strcmp(internal[i], name) == 0;
+        snprintf(prototype, sizeof prototype, "*kt_%s(", name);
+        const char *at = strstr(text, prototype);
+        if (!at != listed)
+            fail_msg("%s: %s", name,
+                     at ? "stands in keratin/ops.h: take it off the list"
+                        : "has no line in keratin/ops.h");
+        if (!at) continue;
+        const char *end = strchr(at, '\n'), *line = at, *comment = strstr(at, "/*");
+        while (line > text && line[-1] != '\n') line--;
+        bool beside =
+            comment && comment<end, above = line> text + 3 && strncmp(line - 3, "*/", 2) == 0;
+        if (!beside && !above) fail_msg("%s: its line in keratin/ops.h says nothing", name);
+    }
+}
+
 /* dense is matmul, add, relu: to the bit on ref. */
 static void test_dense(void **state)
 {
@@ -112,6 +159,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_manual),
         cmocka_unit_test(test_dense),
         cmocka_unit_test(test_expansions),
     };

@@ -246,9 +246,12 @@ static void run(kt_context *kt, const sample *s, int batch, sample_data data, in
     kt_scope_end(kt, scope);
 }
 
+static const char *isa; /* of cpu contexts; NULL: the best */
+
 static kt_context *context(const char *backend, kt_dtype floatx, bool eagerly, bool no_fusion)
 {
     kt_context *kt = kt_context_new(.backend = backend, .floatx = floatx, .seed = 3,
+                                    .isa = strcmp(backend, "cpu") == 0 ? isa : NULL,
                                     .run_eagerly = eagerly, .no_fusion = no_fusion);
     assert_non_null(kt);
     return kt;
@@ -348,7 +351,16 @@ static kt_context *cpu_f64_plain(void) { return context("cpu", KT_FLOAT64, false
 static void test_cpu(void **state)
 {
     (void)state;
-    compare_contexts("cpu against ref", ref_f32, cpu_f32, false);
+    static const char *const sets[] = { "portable", "avx2", "avx512" };
+    for (int i = 0; i < 3; i++) {
+        kt_context *kt = kt_context_new(.backend = "cpu", .isa = sets[i]);
+        if (!kt) continue; /* not on this machine */
+        kt_context_free(kt);
+        isa = sets[i];
+        compare_contexts("cpu against ref", ref_f32, cpu_f32, false);
+        compare_contexts("fused against unfused", cpu_f32, cpu_f32_plain, true);
+    }
+    isa = NULL;
 }
 
 static void test_eager(void **state)

@@ -19,8 +19,7 @@
 enum {
     TILE = KT_SUM_BLOCK,
     CHUNK = 16384, /* elements, where no sum asks for KT_SUM_SEGMENT */
-    FRAME = KT_FUSED_OPERANDS + KT_FUSED_REGISTERS + KT_FUSED_OUTPUTS,
-    INSTRUCTIONS = KT_FUSED_INSTRUCTIONS + KT_FUSED_OUTPUTS /* copies included */
+    FRAME = KT_FUSED_OPERANDS + KT_FUSED_REGISTERS + KT_FUSED_OUTPUTS
 };
 
 typedef struct tile_instruction {
@@ -59,7 +58,7 @@ typedef struct tile_program {
         size_t offset;
     } registers[KT_FUSED_REGISTERS], fixed[KT_FUSED_OPERANDS]; /* in the thread's scratch; behind this struct */
     size_t partials;    /* of segments: in the shared scratch */
-    tile_instruction instructions[INSTRUCTIONS];
+    tile_instruction instructions[KT_FUSED_INSTRUCTIONS];
 } tile_program;
 
 /* ---- preparing ---- */
@@ -186,8 +185,7 @@ static void place_instructions(tile_program *p, const kt_fused_attr *a, const kt
     bool used_as_scratch[KT_FUSED_REGISTERS] = { false };
     for (int i = 0; i < outputs; i++) at[i] = (uint8_t)i;
     for (int i = 0; i < a->n_instructions; i++) last[a->instruction[i].result] = (uint8_t)(i + 1);
-    for (int o = a->n_outputs - 1; o >= 0; o--)
-        if (a->output[o] >= registers) stored[a->output[o] - registers] = (uint8_t)(o + 1);
+    for (int o = 0; o < a->n_outputs; o++) stored[a->output[o] - registers] = (uint8_t)(o + 1); /* each its own */
     for (int i = 0; i < a->n_instructions; i++) {
         const kt_fused_instruction *in = &a->instruction[i];
         tile_instruction *t = &p->instructions[p->n_instructions++];
@@ -205,11 +203,6 @@ static void place_instructions(tile_program *p, const kt_fused_attr *a, const kt
         if (!used_as_scratch[k]) continue;
         p->registers[p->n_registers].place = (uint8_t)(registers + k);
         p->registers[p->n_registers++].offset = give(&used->thread, (size_t)TILE * size[k]);
-    }
-    for (int o = 0; o < a->n_outputs; o++) { /* stored twice, or an operand as it is */
-        if (at[a->output[o]] == outputs + o) continue;
-        kt_loop *copy = e->row[KT_OP_ID_broadcast_to][p->outputs[o].size == 8 ? KT_FLOAT64 : p->outputs[o].size == 4 ? KT_FLOAT32 : KT_BOOL];
-        p->instructions[p->n_instructions++] = (tile_instruction){ copy, (uint8_t)(outputs + o), at[a->output[o]], 0, 0 };
     }
     for (int s = 0; s < a->n_sums; s++) p->sums[s].place = at[a->output[a->n_outputs + s]];
 }
@@ -326,10 +319,11 @@ static void lay_out_tile(const tile_run *t, unsigned char **at, unsigned char *s
     }
 }
 
-/* Elements start .. end - 1; `at` points at element `start`. Adds to the sums. */
+/* Elements start .. end - 1 and their sums; `at` points at element `start`. */
 static void run_range(const tile_run *t, unsigned char **at, unsigned char *scratch, int64_t start, int64_t end, double *sums)
 {
     const tile_program *p = t->p;
+    const int64_t first = start;
     const tile_instruction *last = p->instructions + p->n_instructions;
     for (;;) {
         int64_t n = end - start < p->tile ? end - start : p->tile;
@@ -338,7 +332,8 @@ static void run_range(const tile_run *t, unsigned char **at, unsigned char *scra
             in->run(at[in->result], at[in->a], at[in->b], at[in->c], n);
         for (int s = 0; s < p->n_sums; s++) {
             const void *x = at[p->sums[s].place];
-            sums[s] += p->sums[s].wide ? t->cpu->kernels->sum_block_f64(x, n) : (double)t->cpu->kernels->sum_block(x, n);
+            double block = p->sums[s].wide ? t->cpu->kernels->sum_block_f64(x, n) : (double)t->cpu->kernels->sum_block(x, n);
+            sums[s] = (start == first ? 0 : sums[s]) + block;
         }
         start += n;
         if (start >= end) return;
@@ -362,10 +357,8 @@ static void run_chunk(void *arg, int64_t chunk, int thread)
     set_registers(p, at, scratch);
     for (int i = 0; i < p->n_inputs; i++) at[p->inputs[i].place] += (size_t)start * p->inputs[i].size;
     for (int i = 0; i < p->n_outputs; i++) at[p->outputs[i].place] += (size_t)start * p->outputs[i].size;
-    double sums[KT_FUSED_OUTPUTS] = { 0 };
-    run_range(t, at, scratch, start, end, sums);
-    double *partials = (double *)(void *)((unsigned char *)t->r->scratch + p->partials) + chunk * p->n_sums;
-    for (int s = 0; s < p->n_sums; s++) partials[s] = sums[s];
+    double *partials = (double *)(void *)((unsigned char *)t->r->scratch + p->partials);
+    run_range(t, at, scratch, start, end, partials + chunk * p->n_sums);
 }
 
 static void store_sums(const tile_run *t, const double *sums)
@@ -390,12 +383,12 @@ static kt_status program_run(kt_run *r)
     for (int i = 0; i < p->n_fixed; i++) t.frame[p->fixed[i].place] = fixed + p->fixed[i].offset;
     for (int i = 0; i < p->n_once; i++) t.frame[p->once[i].place] = shared + p->once[i].offset;
     if (p->n_once) lay_out_once(&t);
-    double sums[KT_FUSED_OUTPUTS] = { 0 };
+    double sums[KT_FUSED_OUTPUTS];
     if (p->chunks > 1) {
         kt_cpu_chunks(r, p->split, run_chunk, &t, p->chunks);
         const double *partials = (const double *)(const void *)(shared + p->partials);
         for (int64_t c = 0; c < p->chunks; c++)
-            for (int s = 0; s < p->n_sums; s++) sums[s] += *partials++;
+            for (int s = 0; s < p->n_sums; s++) sums[s] = (c ? sums[s] : 0) + *partials++;
     } else if (p->count > 0) {
         set_registers(p, t.frame, r->thread_scratch);
         run_range(&t, t.frame, r->thread_scratch, 0, p->count, sums);

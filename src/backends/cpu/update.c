@@ -105,15 +105,22 @@ static double adam_factor(kt_cpu *cpu, double beta_1, double beta_2, int64_t ite
     return cpu->adam.factor;
 }
 
+/* Keras takes the powers of betas that were rounded to the variable's type. (A conditional rounding of both at the call is
+ * dropped by GCC 12's vectoriser at -O2.) */
+static double adam_factor_f32(kt_cpu *cpu, double beta_1, double beta_2, int64_t iteration)
+{
+    float narrow_1 = (float)beta_1, narrow_2 = (float)beta_2;
+    return adam_factor(cpu, (double)narrow_1, (double)narrow_2, iteration);
+}
+
 static kt_status update_run_all(kt_run *r)
 {
     const update_plan *p = r->prepared;
     const void *rate = kt_run_address_in(r, r->n_out + 1);
     update_run u = { .r = r, .rate = p->wide ? *(const double *)rate : (double)*(const float *)rate };
     if (r->n_in > r->n_out + 2)
-        u.alpha = u.rate * adam_factor(kt_cpu_of(r->kt), p->wide ? r->slots[0] : (double)(float)r->slots[0],
-                                       p->wide ? r->slots[1] : (double)(float)r->slots[1], /* powers of Keras's float32 betas */
-                                       *(const int64_t *)kt_run_address_in(r, r->n_out + 2));
+        u.alpha = u.rate * (p->wide ? adam_factor : adam_factor_f32)(kt_cpu_of(r->kt), r->slots[0], r->slots[1],
+                                                                     *(const int64_t *)kt_run_address_in(r, r->n_out + 2));
     if (p->split) kt_run_parallel(r, update_chunk, &u, p->chunks);
     else if (p->count > 0) update_range(&u, 0, p->count);
     return KT_OK;

@@ -98,14 +98,17 @@ static kt_status fix_columns(csv *c, kt_loop *loop, kt_logs *logs)
 {
     bool validated = false;
     int64_t n = kt_logs_count(logs);
-    for (int64_t i = 0; i < n && c->n_columns < MAX_COLUMNS; i++) {
-        c->columns[c->n_columns++] = kt_logs_name(logs, i);
-        validated = validated || strncmp(kt_logs_name(logs, i), "val_", 4) == 0;
+    for (int64_t i = 0; i < n && c->n_columns < MAX_COLUMNS; i++) { /* sorted: callbacks may have added some behind */
+        const char *name = kt_logs_name(logs, i);
+        int at = c->n_columns++;
+        for (; at > 0 && strcmp(c->columns[at - 1], name) > 0; at--) c->columns[at] = c->columns[at - 1];
+        c->columns[at] = name;
+        validated = validated || strncmp(name, "val_", 4) == 0;
     }
-    for (int64_t i = 0; i < n && !validated && c->n_columns < MAX_COLUMNS; i++) {
+    for (int i = 0, known = c->n_columns; i < known && !validated && c->n_columns < MAX_COLUMNS; i++) {
         char name[256];
         kt_text text = kt_text_in(name, sizeof name);
-        kt_text_add(&text, "val_%s", kt_logs_name(logs, i));
+        kt_text_add(&text, "val_%s", c->columns[i]);
         const char *kept = kt_intern(loop->kt, name);
         if (!kept) return loop->kt->status;
         c->columns[c->n_columns++] = kept;

@@ -174,10 +174,7 @@ static void print_line(const progbar *bar, kt_loop *loop, int64_t current, doubl
 
 static void update(progbar *bar, kt_loop *loop, int64_t current, kt_logs *logs, bool finalise)
 {
-    if (loop->verbose == 2 && !finalise) {
-        if (current == 1) unit_time(bar, 1, kt_loop_now(loop));
-        return;
-    }
+    if (loop->verbose == 2 && !finalise) return;
     double now = kt_loop_now(loop), unit = unit_time(bar, current, now);
     if (!finalise && bar->last > 0 && now - bar->last < INTERVAL) return;
     if (logs) take_values(bar, logs);
