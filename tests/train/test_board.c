@@ -184,14 +184,14 @@ static void test_callback(void **state)
 {
     (void)state;
     const board_case cases[] = {
-        { "tb_epoch.txt", { .histogram_freq = 1 } },
-        { "tb_batch.txt", { .histogram_freq = 1, .update_freq = "batch", .write_steps_per_second = true } },
-        { "tb_batch.txt", { .histogram_freq = 1, .update_every = 3 }, .keep = every_third },
-        { "tb_histogram_freq_2.txt", { .histogram_freq = 2 }, .epochs = 4 },
-        { "tb_no_graph.txt", { .histogram_freq = 0 } },
-        { "tb_no_validation.txt", { .histogram_freq = 0 }, .no_validation = true },
-        { "tb_evaluate.txt", { .histogram_freq = 0 }, .evaluate = true },
-        { "tb_layer_summary_1.txt", { .update_freq = "batch" }, .watched = true },
+        { .golden = "tb_epoch.txt", .config = { .histogram_freq = 1 } },
+        { .golden = "tb_batch.txt", .config = { .histogram_freq = 1, .update_freq = "batch", .write_steps_per_second = true } },
+        { .golden = "tb_batch.txt", .config = { .histogram_freq = 1, .update_every = 3 }, .keep = every_third },
+        { .golden = "tb_histogram_freq_2.txt", .config = { .histogram_freq = 2 }, .epochs = 4 },
+        { .golden = "tb_no_graph.txt", .config = { .histogram_freq = 0 } },
+        { .golden = "tb_no_validation.txt", .config = { .histogram_freq = 0 }, .no_validation = true },
+        { .golden = "tb_evaluate.txt", .config = { .histogram_freq = 0 }, .evaluate = true },
+        { .golden = "tb_layer_summary_1.txt", .config = { .update_freq = "batch" }, .watched = true },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         run_case(&cases[i], "ref", false);
