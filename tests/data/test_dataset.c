@@ -255,6 +255,32 @@ static void test_prefetch(void **state)
     assert_int_equal(memory.out, 0);
 }
 
+/* The ring has a place for each batch made ahead and one for the consumer's, which the thread leaves alone. */
+static void test_ring(void **state)
+{
+    (void)state;
+    test_memory memory = { .fail_at = 0 };
+    kt_context *kt = test_context(&memory);
+    for (int ahead = 1; ahead <= 3; ahead++) {
+        kt_dataset *data = kt_dataset_new(kt, x_array(), y_array(), w_array(), .shuffle = true, .batch_size = 5, .prefetch = ahead);
+        const void *places[8];
+        kt_host_batch b;
+        int64_t rows[5], again[5];
+        for (int i = 0; i < 8; i++) {
+            assert_int_equal(kt_dataset_next(data, &b), KT_OK);
+            rows_of(&b, rows);
+            usleep(1000); /* time for the thread to fill all it may */
+            rows_of(&b, again);
+            assert_memory_equal(rows, again, sizeof rows);
+            places[i] = b.x.data;
+            if (i > ahead) assert_ptr_equal(places[i], places[i - ahead - 1]);
+            for (int j = i > ahead ? i - ahead : 0; j < i; j++) assert_ptr_not_equal(places[i], places[j]);
+        }
+    }
+    test_end(kt);
+    assert_int_equal(memory.out, 0);
+}
+
 static volatile sig_atomic_t signals;
 static pthread_t signalled;
 
@@ -497,7 +523,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_in_order), cmocka_unit_test(test_shuffled), cmocka_unit_test(test_order_as_defined),
         cmocka_unit_test(test_fair), cmocka_unit_test(test_position),
-        cmocka_unit_test(test_prefetch), cmocka_unit_test(test_signals_stay_with_the_host), cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_prefetch), cmocka_unit_test(test_ring),
+        cmocka_unit_test(test_signals_stay_with_the_host), cmocka_unit_test(test_fork),
         cmocka_unit_test(test_gather), cmocka_unit_test(test_custom), cmocka_unit_test(test_bad_configurations),
         cmocka_unit_test(test_short_memory),
     };
