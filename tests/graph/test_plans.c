@@ -15,10 +15,6 @@
 
 #include "graph/graph.h"
 
-#ifndef KT_TEST_SOURCE
-#define KT_TEST_SOURCE "tests"
-#endif
-
 static kt_tensor *log_call(kt_layer *self, kt_tensor *x)
 {
     (void)self;
@@ -57,7 +53,7 @@ static void dump_step(kt_context *kt, kt_model *model, kt_tensor *(*loss_of)(kt_
 static void compare(const char *name, const char *dump)
 {
     char path[512], *kept = calloc(1, 65536);
-    snprintf(path, sizeof path, "%s/graph/plans/%s.txt", KT_TEST_SOURCE, name);
+    snprintf(path, sizeof path, "%s/../../graph/plans/%s.txt", KT_TEST_DATA, name);
     if (getenv("KERATIN_WRITE_PLANS")) {
         FILE *file = fopen(path, "w");
         assert_non_null(file);

@@ -211,7 +211,7 @@ static void test_symbol_mistakes(void **state)
     double one = 1;
     assert_null(kt_symbol(kt, kt_dense(3)));
     assert_error(kt, KT_ERR_VALUE, "kt_input(10)");
-    assert_true(isnan(kt_item(x)));
+    assert_true(isnan(kt_item(kt_sum(x))));
     assert_error(kt, KT_ERR_STATE, "no value");
     assert_null(kt_model_new(kt_constant(kt, kt_doubles(&one, 1)), y));
     assert_error(kt, KT_ERR_VALUE, "expected symbols as inputs");
@@ -319,14 +319,14 @@ static void test_fit_mistakes(void **state)
         { KT_ERR_VALUE, "batch_size", { .x = ax, .y = ay, .batch_size = -1 } },
         { KT_ERR_VALUE, "epochs", { .x = ax, .y = ay, .epochs = -1 } },
         { KT_ERR_VALUE, "validation_split", { .x = ax, .y = ay, .validation_split = 1.5 } },
-        { KT_ERR_VALUE, "validation_split", { .x = ax, .y = ay, .validation_split = 0.01 } },
+        { KT_ERR_VALUE, "validation_split", { .x = ax, .y = ay, .validation_split = 0.9 } },
         { KT_ERR_VALUE, "class_weight or sample_weight", { .x = ax, .y = ay, .sample_weight = kt_floats(y, 4),
           .class_weight = (kt_class_weight[]){ { 0, 1 } }, .class_weight_count = 1 } },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         kt_fit_config c = cases[i].c;
         c.size = sizeof c;
-        assert_int_not_equal(kt_fit_with(model, &c), KT_OK);
+        if (kt_fit_with(model, &c) == KT_OK) fail_msg("case %d was not refused", (int)i);
         assert_error(kt, cases[i].status, cases[i].words);
     }
     assert_int_equal(kt_evaluate(model, NULL, ax, ay, .steps = -1), KT_ERR_VALUE);
