@@ -42,7 +42,7 @@ static kt_plan_variable *assigned_from(const kt_plan *plan, uint32_t v)
 /* Output o of this step may be computed in the storage of the variable it is assigned to? */
 static bool updates_in_place(const kt_plan *plan, const kt_step *step, uint32_t o)
 {
-    int input = step->op->inplace[o] - 1;
+    int input = o < KT_MAX_OUT ? step->op->inplace[o] - 1 : -1; /* the fused row may have more outputs */
     if (input < 0) return false;
     const kt_plan_variable *variable = assigned_from(plan, step->out[o]);
     return variable && variable_under(plan, step->in[input]) == (uint32_t)(variable - plan->variables);
