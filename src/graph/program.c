@@ -260,6 +260,8 @@ kt_status kt_program_run(kt_program *program, const void *const *inputs, bool ad
     kt_graph *graph = kt->graph;
     kt_plan *plan = program->plan;
     if (kt->status != KT_OK) return kt->status;
+    if (graph->capturing)
+        return kt_fail_at(kt, KT_ERR_STATE, NULL, "a model was run while a training step is being recorded: call it with kt_call instead");
     if (graph->trace.n_nodes + graph->trace.n_assigned + graph->trace.n_observed &&
         kt_trace_close(kt, NULL, 0, false) != KT_OK)
         return kt->status;

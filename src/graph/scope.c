@@ -76,9 +76,18 @@ void kt_graph_end(kt_context *kt)
     kt->graph = NULL;
 }
 
+/* While a step is being recorded there are no values: nothing may run. */
+static bool reading_allowed(kt_context *kt)
+{
+    if (!kt->graph->capturing && !kt->symbolic) return true;
+    kt_fail_at(kt, KT_ERR_STATE, NULL, "a value was read while a training step is being recorded: layers and losses may only record "
+                                       "ops; use kt_where for decisions, kt_summary_scalar to look, or run_eagerly to debug");
+    return false;
+}
+
 kt_scope *kt_scope_begin(kt_context *kt)
 {
-    if (!kt || kt->status != KT_OK) return NULL;
+    if (!kt || kt->status != KT_OK || !reading_allowed(kt)) return NULL;
     kt_graph *graph = kt->graph;
     kt_scope *scope = graph->spare;
     if (scope) graph->spare = scope->outer;
@@ -99,6 +108,7 @@ kt_status kt_scope_end(kt_context *kt, kt_scope *scope)
     kt_scope *found = graph->scope;
     while (found && found != scope) found = found->outer;
     if (!scope || found != scope || scope == &graph->root) return kt->status; /* already closed by an outer one */
+    if (!reading_allowed(kt)) return kt->status;
     kt_trace_close(kt, NULL, 0, true);
     for (bool last = false; !last;) {
         kt_scope *ended = graph->scope;
@@ -168,6 +178,7 @@ kt_tensor *kt_keep(kt_tensor *x)
     kt_variable_state *variable = kt_variable_of(x);
     if (variable && !(x = kt_variable_read(variable))) return NULL;
     if (!graph->scope->outer) return x;
+    if (!reading_allowed(kt)) return NULL;
     if (kt_trace_import(kt, x) != KT_OK) return NULL;
     kt_node *node = kt_node_new(kt, graph->scope->outer, &kt_op_copy, 1, 1, 0, 0);
     if (!node) return NULL;
@@ -178,14 +189,6 @@ kt_tensor *kt_keep(kt_tensor *x)
     if (kt_trace_close(kt, &kept, 1, false) != KT_OK) return NULL;
     node->n_in = 0;
     return kept;
-}
-
-static bool reading_allowed(kt_context *kt)
-{
-    if (!kt->graph->capturing && !kt->symbolic) return true;
-    kt_fail_at(kt, KT_ERR_STATE, NULL, "a value was read while a training step is being recorded: layers and losses may only record "
-                                       "ops; use kt_where for decisions, kt_summary_scalar to look, or run_eagerly to debug");
-    return false;
 }
 
 kt_status kt_compute(kt_tensor *const *tensors, int64_t count)

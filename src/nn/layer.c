@@ -152,13 +152,6 @@ void kt_layer_free(kt_layer *layer)
     end(layer, true);
 }
 
-void kt_layer_unbuild(kt_layer *layer)
-{
-    kt_nn *nn = layer->kt->nn;
-    end_contents(layer, true);
-    nn->generation++;
-}
-
 /* ---- building ---- */
 
 static kt_status fix_path(kt_layer *layer)

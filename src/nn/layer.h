@@ -105,8 +105,6 @@ kt_status kt_layer_adopt(kt_layer *parent, const char *key, kt_layer *child, boo
 kt_layer *kt_layer_add(kt_layer *parent, kt_layer_spec spec);
 int64_t kt_layer_children(const kt_layer *layer);
 kt_layer *kt_layer_child(const kt_layer *layer, int64_t i); /* NULL past the end */
-/* Forgets all sub-layers (owned ones end) and that it was built: for a model that changes its layers. */
-void kt_layer_unbuild(kt_layer *layer);
 
 /* ---- building, losses ---- */
 

@@ -367,5 +367,4 @@ kt_tensors kt_optimizer_variables(kt_optimizer *optimizer)
     return (kt_tensors){ optimizer->listed, (int64_t)n };
 }
 
-const char *kt_optimizer_name(const kt_optimizer *optimizer) { return optimizer ? optimizer->name : ""; }
 bool kt_optimizer_scheduled(const kt_optimizer *optimizer) { return optimizer && optimizer->common.schedule; }

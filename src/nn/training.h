@@ -53,7 +53,6 @@ void kt_metric_free(kt_metric *metric);         /* before its context; NULL is f
 /* ---- optimizers ---- */
 
 kt_optimizer_spec kt_optimizer_find(kt_context *kt, const char *name); /* any case; cls NULL and an error if unknown */
-const char *kt_optimizer_name(const kt_optimizer *optimizer);
 bool kt_optimizer_scheduled(const kt_optimizer *optimizer);
 
 /* A captured step: kt_optimizer_record inside the capture, kt_optimizer_before_step before each run of it, which gives a schedule's rate

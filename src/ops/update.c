@@ -98,6 +98,14 @@ static kt_status momentum_update_run(kt_run *r)
     return KT_OK;
 }
 
+/* Keras takes powers of betas that have been rounded to the variable's dtype. */
+static double beta_power(double beta, double t, kt_dtype dtype)
+{
+    if (dtype != KT_FLOAT32) return pow(beta, t);
+    float rounded = (float)beta;
+    return pow(rounded, t);
+}
+
 /* n_slots: 2, or 3 with vhat. */
 static kt_status adam_run(kt_run *r, int n_slots)
 {
@@ -106,10 +114,8 @@ static kt_status adam_run(kt_run *r, int n_slots)
     const double *vhat = amsgrad ? kt_ref_in(r, 3) : NULL, *g = kt_ref_in(r, n_slots + 1);
     double beta_1 = kt_run_slot(r, 0), beta_2 = kt_run_slot(r, 1), epsilon = kt_run_slot(r, 2);
     double t = (double)*kt_ref_in_int(r, n_slots + 3) + 1, rate = *kt_ref_in(r, n_slots + 2);
-    bool single = kt_run_in(r, 0)->dtype == KT_FLOAT32; /* Keras's powers are of float32 betas */
-    double base_1 = single ? (double)(float)beta_1 : beta_1;
-    double base_2 = single ? (double)(float)beta_2 : beta_2;
-    double alpha = rate * sqrt(1 - pow(base_2, t)) / (1 - pow(base_1, t));
+    kt_dtype dtype = kt_run_in(r, 0)->dtype;
+    double alpha = rate * sqrt(1 - beta_power(beta_2, t, dtype)) / (1 - beta_power(beta_1, t, dtype));
     double *w_out = kt_ref_out(r, 0), *m_out = kt_ref_out(r, 1), *v_out = kt_ref_out(r, 2);
     double *vhat_out = amsgrad ? kt_ref_out(r, 3) : NULL;
     for (int64_t i = 0, n = kt_count(r); i < n; i++) {

@@ -240,6 +240,15 @@ static void reading_while_recording_is_refused(void **state)
     assert_int_equal(kt_error(kt), KT_ERR_STATE);
     assert_non_null(strstr(kt_message(kt), "while a training step is being recorded"));
     assert_null(kt_capture_end(kt, NULL, 0));
+    kt_clear_error(kt);
+    assert_int_equal(kt_capture_begin(kt), KT_OK);
+    assert_null(kt_scope_begin(kt));
+    kt_clear_error(kt);
+    assert_null(kt_keep(kt_capture_input(kt, &desc)));
+    assert_int_equal(kt_error(kt), KT_ERR_STATE);
+    kt_clear_error(kt);
+    assert_int_equal(kt_flush(kt), KT_ERR_STATE);
+    kt_capture_abandon(kt);
     kt_context_free(kt);
 }
 

@@ -231,6 +231,19 @@ static void test_updates(void **state)
     kt_context_free(kt);
 }
 
+/* The betas' powers are taken of the float32 betas where the variable is float32, as in Keras. */
+static void test_adam_in_float32(void **state)
+{
+    (void)state;
+    kt_context *kt = kt_context_new(.backend = "ref");
+    kt_tensor *w = kt_zeros(kt, KT_FLOAT32, KT_SHAPE(1)), *one = kt_fill_like(w, 1), *out[3];
+    kt_adam_update(w, w, w, one, kt_scalar_new(kt, KT_FLOAT32, 1), kt_scalar_new(kt, KT_INT64, 0),
+                   (kt_adam_numbers){ 0.9, 0.999, 0 }, out);
+    double alpha = sqrt(1 - (double)0.999f) / (1 - (double)0.9f);
+    EXPECT(out[0], -alpha * (1 - 0.9) / sqrt(1 - 0.999));
+    kt_context_free(kt);
+}
+
 static void test_histogram(void **state)
 {
     (void)state;
@@ -261,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_reductions),  cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_softmax),     cmocka_unit_test(test_crossentropy),
         cmocka_unit_test(test_updates),     cmocka_unit_test(test_histogram),
+        cmocka_unit_test(test_adam_in_float32),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
