@@ -14,7 +14,7 @@ kt_tensor *kt_leaky_relu(kt_tensor *x, double slope)
     return kt_where(kt_greater(x, kt_fill_like(x, 0)), x, kt_scaled(x, slope));
 }
 
-/* x < 0: below (e^x - 1), else above x. The derivative at 0 is that of the right side, as in Keras. */
+/* x < 0: below (e^x - 1), else above x. At 0 the derivative is the right side's, as in Keras. */
 static kt_tensor *exponential_below(kt_tensor *x, double below, double above)
 {
     kt_tensor *zero = kt_fill_like(x, 0), *negative = kt_less(x, zero);

@@ -111,8 +111,8 @@ kt_tensor *kt_fill_like(kt_tensor *x, double value); /* a constant in x's shape 
 kt_tensor *kt_scaled(kt_tensor *x, double factor);   /* constants, unlike kt_scalar */
 kt_tensor *kt_shifted(kt_tensor *x, double summand);
 kt_tensor *kt_one_minus(kt_tensor *x);
-/* The gradient of the first of two operands of which one wins: g where `wins`, half of it where they
- * are equal, else 0; of the second: what remains of g. */
+/* The gradient of the first of two operands of which one wins: g where `wins`, half of it where
+ * they are equal, else 0; of the second: what remains of g. */
 kt_tensor *kt_share(kt_tensor *g, kt_tensor *wins, kt_tensor *x, kt_tensor *y, bool second);
 kt_tensor *kt_log_or_zero(kt_tensor *x); /* log x where x > 0, else 0 */
 kt_tensor *kt_silu_slope(kt_tensor *x);

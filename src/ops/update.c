@@ -115,7 +115,8 @@ static kt_status adam_run(kt_run *r, int n_slots)
     double beta_1 = kt_run_slot(r, 0), beta_2 = kt_run_slot(r, 1), epsilon = kt_run_slot(r, 2);
     double t = (double)*kt_ref_in_int(r, n_slots + 3) + 1, rate = *kt_ref_in(r, n_slots + 2);
     kt_dtype dtype = kt_run_in(r, 0)->dtype;
-    double alpha = rate * sqrt(1 - beta_power(beta_2, t, dtype)) / (1 - beta_power(beta_1, t, dtype));
+    double alpha = rate * sqrt(1 - beta_power(beta_2, t, dtype));
+    alpha /= 1 - beta_power(beta_1, t, dtype);
     double *w_out = kt_ref_out(r, 0), *m_out = kt_ref_out(r, 1), *v_out = kt_ref_out(r, 2);
     double *vhat_out = amsgrad ? kt_ref_out(r, 3) : NULL;
     for (int64_t i = 0, n = kt_count(r); i < n; i++) {
