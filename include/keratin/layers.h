@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* keratin/layers.h: layers: descriptions (values) and handles; initializers and regularizers.
  *
- * kt_dense(64, .activation = "relu") is a description: a plain value that may be copied, returned and thrown away. A
- * layer is made from it by kt_sequential, kt_apply_layer or kt_layer_new. A class is a struct of functions: `build` makes weights
- * when the first input's shape is known, `call` records ops. The gradient comes from the ops.
+ * kt_dense(64, .activation = "relu") is a description: a plain value that may be copied, returned and thrown
+ * away. A layer is made from it by kt_sequential, kt_apply_layer or kt_layer_new. A class is a struct of
+ * functions: `build` makes weights when the first input's shape is known, `call` records ops. The gradient
+ * comes from the ops.
  *
  * In C++ the macros are absent: fill a configuration with kt_dense_init and pass kt_dense_spec(&config).
  */
@@ -36,19 +37,25 @@ typedef struct kt_initializer_spec { const kt_initializer_class *cls; kt_small_b
 typedef struct kt_regularizer_spec { const kt_regularizer_class *cls; kt_small_box config; } kt_regularizer_spec;
 typedef struct kt_layer_spec { const kt_layer_class *cls; kt_layer_box config; } kt_layer_spec;
 
-/* Copies `bytes` bytes of configuration into a box; what does not fit is a compile-time assertion in the class's own file. */
+/* Copies `bytes` bytes of configuration into a box; what does not fit is a compile-time assertion in the
+ * class's own file. */
 KT_API kt_small_box kt_small_box_of(const void *config, size_t bytes);
 KT_API kt_box kt_box_of(const void *config, size_t bytes);
 KT_API kt_layer_box kt_layer_box_of(const void *config, size_t bytes);
 
 /* ---- initializers (Keras's, section by name: "zeros", "ones", "glorot_uniform"...) ---- */
 typedef struct kt_constant_config { size_t size; double value; } kt_constant_config;
-typedef struct kt_normal_config { size_t size; double mean, stddev; int64_t seed; } kt_normal_config;          /* 0, 0.05 */
-typedef struct kt_uniform_config { size_t size; double minval, maxval; int64_t seed; } kt_uniform_config;      /* -0.05, 0.05 */
+typedef struct kt_normal_config { size_t size; double mean, stddev; int64_t seed; } kt_normal_config; /* 0, 0.05 */
+typedef struct kt_uniform_config { /* -0.05, 0.05 */
+    size_t size;
+    double minval, maxval;
+    int64_t seed;
+} kt_uniform_config;
 typedef struct kt_variance_config { /* scale 1, "fan_in", "truncated_normal" */
     size_t size; double scale; const char *mode, *distribution; int64_t seed;
 } kt_variance_config;
-typedef struct kt_seed_config { size_t size; int64_t seed; } kt_seed_config; /* 0: from the context's seed and the weight's path */
+/* In all of them: seed 0: from the context's seed and the weight's path. */
+typedef struct kt_seed_config { size_t size; int64_t seed; } kt_seed_config;
 typedef struct kt_gain_config { size_t size; double gain; int64_t seed; } kt_gain_config;                      /* 1 */
 
 extern KT_API const kt_initializer_class kt_zeros_class, kt_ones_class, kt_constant_class, kt_identity_class,
@@ -68,8 +75,10 @@ extern KT_API const kt_regularizer_class kt_l1_class, kt_l2_class, kt_l1_l2_clas
 #define kt_constant_of(...) ((kt_initializer_spec)KT_SMALL(kt_constant_class, kt_constant_config, __VA_ARGS__))
 #define kt_normal_of(...) ((kt_initializer_spec)KT_SMALL(kt_random_normal_class, kt_normal_config, __VA_ARGS__))
 #define kt_uniform_of(...) ((kt_initializer_spec)KT_SMALL(kt_random_uniform_class, kt_uniform_config, __VA_ARGS__))
-#define kt_truncated_normal_of(...) ((kt_initializer_spec)KT_SMALL(kt_truncated_normal_class, kt_normal_config, __VA_ARGS__))
-#define kt_variance_scaling(...) ((kt_initializer_spec)KT_SMALL(kt_variance_scaling_class, kt_variance_config, __VA_ARGS__))
+#define kt_truncated_normal_of(...) \
+    ((kt_initializer_spec)KT_SMALL(kt_truncated_normal_class, kt_normal_config, __VA_ARGS__))
+#define kt_variance_scaling(...) \
+    ((kt_initializer_spec)KT_SMALL(kt_variance_scaling_class, kt_variance_config, __VA_ARGS__))
 #define kt_glorot_uniform(...) ((kt_initializer_spec)KT_SMALL(kt_glorot_uniform_class, kt_seed_config, __VA_ARGS__))
 #define kt_glorot_normal(...) ((kt_initializer_spec)KT_SMALL(kt_glorot_normal_class, kt_seed_config, __VA_ARGS__))
 #define kt_he_uniform(...) ((kt_initializer_spec)KT_SMALL(kt_he_uniform_class, kt_seed_config, __VA_ARGS__))
@@ -84,8 +93,8 @@ extern KT_API const kt_regularizer_class kt_l1_class, kt_l2_class, kt_l1_l2_clas
 #endif
 
 /* ---- stock layers: configuration, class ----
- * Every configuration begins with size, then the layer's own positional fields, and has `name` (NULL: Keras's automatic
- * name, "dense", "dense_1"...) and `frozen` (Keras's trainable = False). */
+ * Every configuration begins with size, then the layer's own positional fields, and has `name` (NULL: Keras's
+ * automatic name, "dense", "dense_1"...) and `frozen` (Keras's trainable = False). */
 
 typedef struct kt_input_config { /* Input(shape): sizes without the batch; kt_input(28, 28) */
     size_t size;
@@ -122,9 +131,11 @@ typedef struct kt_dropout_config { /* keep with probability 1 - rate, kept value
     const char *name;
 } kt_dropout_config;
 
-typedef struct kt_flatten_config { size_t size; const char *name; } kt_flatten_config; /* (batch, a, b...) -> (batch, a*b...) */
+/* (batch, a, b...) -> (batch, a*b...) */
+typedef struct kt_flatten_config { size_t size; const char *name; } kt_flatten_config;
 
-typedef struct kt_normalization_config { /* (x - mean) / max(sqrt(variance), 1e-7); weights mean, variance, count (not trained) */
+/* (x - mean) / max(sqrt(variance), 1e-7); weights mean, variance, count (not trained) */
+typedef struct kt_normalization_config {
     size_t size;
     int axis;            /* default -1; KT_AXIS_NONE: one mean and variance for all */
     bool invert;
@@ -152,7 +163,8 @@ KT_API kt_layer_spec kt_dropout_spec(const kt_dropout_config *c);
 KT_API kt_layer_spec kt_flatten_spec(const kt_flatten_config *c);
 KT_API kt_layer_spec kt_normalization_spec(const kt_normalization_config *c);
 KT_API kt_layer_spec kt_custom_spec(const kt_custom_config *c);
-KT_API kt_layer_spec kt_existing(kt_layer *layer); /* a layer (or model, kt_model_layer) that exists: shared, not copied */
+/* A layer (or model, kt_model_layer) that exists: shared, not copied. */
+KT_API kt_layer_spec kt_existing(kt_layer *layer);
 KT_API void kt_input_init(kt_input_config *c);     /* what the macros fill: size, zero elsewhere */
 KT_API void kt_dense_init(kt_dense_config *c);
 KT_API void kt_activation_init(kt_activation_config *c);
@@ -163,7 +175,8 @@ KT_API void kt_normalization_init(kt_normalization_config *c);
 #ifndef __cplusplus
 #define kt_input(...) kt_input_spec(&(kt_input_config){ .size = sizeof(kt_input_config), __VA_ARGS__ })
 #define kt_dense(...) kt_dense_spec(&(kt_dense_config){ .size = sizeof(kt_dense_config), __VA_ARGS__ })
-#define kt_activation(...) kt_activation_spec(&(kt_activation_config){ .size = sizeof(kt_activation_config), __VA_ARGS__ })
+#define kt_activation(...) \
+    kt_activation_spec(&(kt_activation_config){ .size = sizeof(kt_activation_config), __VA_ARGS__ })
 #define kt_dropout(...) kt_dropout_spec(&(kt_dropout_config){ .size = sizeof(kt_dropout_config), __VA_ARGS__ })
 #define kt_flatten(...) kt_flatten_spec(&(kt_flatten_config){ .size = sizeof(kt_flatten_config), __VA_ARGS__ })
 #define kt_normalization(...) \
@@ -178,7 +191,8 @@ KT_API kt_tensor *kt_call_layer(kt_layer *layer, kt_tensor *x);      /* builds i
 KT_API kt_tensor *kt_call_layer_many(kt_layer *layer, kt_tensor *const *inputs, int n);
 KT_API const char *kt_layer_name(const kt_layer *layer);             /* "dense_1" */
 KT_API const char *kt_layer_class_name(const kt_layer *layer);       /* "Dense" */
-KT_API kt_tensors kt_layer_weights(kt_layer *layer);   /* own trainable, own others, then sub-layers; borrowed until the layer changes */
+/* Own trainable ones, own others, then the sub-layers'; borrowed until the layer changes. */
+KT_API kt_tensors kt_layer_weights(kt_layer *layer);
 KT_API kt_tensors kt_layer_trainable(kt_layer *layer);
 KT_API kt_status kt_layer_set_trainable(kt_layer *layer, bool trainable); /* and of its sub-layers */
 /* Normalization: mean and variance of `data` (rows, ...); forgets what it knew. */
@@ -191,8 +205,10 @@ typedef struct kt_call_args { /* a call with more than one tensor */
     int n_inputs;
 } kt_call_args;
 
-typedef enum kt_field_kind { KT_FIELD_INT, KT_FIELD_DOUBLE, KT_FIELD_BOOL, KT_FIELD_STRING, KT_FIELD_DTYPE, KT_FIELD_INITIALIZER,
-    KT_FIELD_REGULARIZER } kt_field_kind;
+typedef enum kt_field_kind {
+    KT_FIELD_INT, KT_FIELD_DOUBLE, KT_FIELD_BOOL, KT_FIELD_STRING, KT_FIELD_DTYPE, KT_FIELD_INITIALIZER,
+    KT_FIELD_REGULARIZER
+} kt_field_kind;
 typedef struct kt_field { /* one configuration field: gives saving, loading, printing and "did you mean" */
     const char *name;
     kt_field_kind kind;
@@ -207,8 +223,8 @@ struct kt_layer_class {
     kt_status (*build)(kt_layer *self, const kt_desc *x);       /* (optional) makes weights and sub-layers */
     kt_tensor *(*call)(kt_layer *self, kt_tensor *x);           /* one tensor; or */
     kt_tensor *(*call_with)(kt_layer *self, const kt_call_args *args); /* several */
-    void (*release)(kt_layer *self);                            /* (optional) frees what create and build took, with the layer */
-    kt_status (*create)(kt_layer *self); /* (optional) when it is made: checks the configuration, copies what it points to */
+    void (*release)(kt_layer *self);     /* (optional) frees what create and build took, with the layer */
+    kt_status (*create)(kt_layer *self); /* (optional) checks the configuration, copies what it points to */
 };
 
 typedef struct kt_weight_config {
@@ -221,20 +237,20 @@ typedef struct kt_weight_config {
     kt_dtype dtype;                      /* default: the context's float type */
 } kt_weight_config;
 #ifndef __cplusplus
-/* In build: kt_weight(self, "kernel", KT_SHAPE(in, units), .initializer = "he_normal"); NULL on error, which is then the
- * context's. */
+/* In build: kt_weight(self, "kernel", KT_SHAPE(in, units), .initializer = "he_normal"); NULL on error, which is
+ * then the context's. */
 #define kt_weight(self, name, ...) KT_WEIGHT_(self, name, __VA_ARGS__, .size = sizeof(kt_weight_config))
 #define KT_WEIGHT_(self, name, shape, ...) kt_weight_with(self, name, shape, &(kt_weight_config){ __VA_ARGS__ })
 #endif
 KT_API kt_tensor *kt_weight_with(kt_layer *self, const char *name, kt_shape shape, const kt_weight_config *config);
-KT_API kt_tensor *kt_w(kt_layer *self, const char *name);             /* the weight of this name; NULL and an error if there is none */
+KT_API kt_tensor *kt_w(kt_layer *self, const char *name); /* its weight of this name; NULL and an error if none */
 /* In build: a layer inside this one, found again by `name`, which is also its name unless the description has one. */
 KT_API kt_layer *kt_sublayer_new(kt_layer *self, const char *name, kt_layer_spec spec);
 KT_API kt_layer *kt_sublayer(kt_layer *self, const char *name);
 KT_API const void *kt_config(const kt_layer *self);
-KT_API void *kt_layer_state(kt_layer *self, size_t bytes); /* zeroed memory of the layer's own, made when first asked for */
+KT_API void *kt_layer_state(kt_layer *self, size_t bytes); /* zeroed memory of its own, made when first asked for */
 KT_API kt_context *kt_layer_context(const kt_layer *self);
-KT_API bool kt_training(const kt_layer *self);             /* constant while recording: two plans, no branch at run time */
+KT_API bool kt_training(const kt_layer *self); /* constant while recording: two plans, no branch at run time */
 KT_API void kt_add_loss(kt_layer *self, kt_tensor *loss);  /* its sum joins the total loss of this call */
 KT_API kt_tensor *kt_activate(kt_context *kt, const char *name, kt_tensor *x); /* by name; NULL or "linear": x */
 
@@ -243,8 +259,8 @@ struct kt_initializer_class {
     const char *name;      /* "GlorotUniform" */
     size_t config_size;
     const kt_field *fields;
-    /* Fills `count` doubles of a weight of this shape. `seed` is the configuration's, or drawn from the context's seed and the
-     * weight's path. */
+    /* Fills `count` doubles of a weight of this shape. `seed` is the configuration's, or drawn from the
+     * context's seed and the weight's path. */
     kt_status (*fill)(kt_context *kt, const void *config, kt_shape shape, uint64_t seed, double *to, int64_t count);
 };
 struct kt_regularizer_class {

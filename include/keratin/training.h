@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* keratin/training.h: losses, metrics, optimizers: descriptions and classes, and how to write your own.
  *
- * Formulas are Keras's; `e` is Keras's epsilon, 1e-7. Values per sample are reduced by the caller (compile, or kt_loss):
- * sum of values x weights / number of values, unless a loss says otherwise.
+ * Formulas are Keras's; `e` is Keras's epsilon, 1e-7. Values per sample are reduced by the caller (compile, or
+ * kt_loss): sum of values x weights / number of values, unless a loss says otherwise.
  */
 #ifndef KERATIN_TRAINING_H
 #define KERATIN_TRAINING_H
@@ -80,7 +80,8 @@ extern KT_API const kt_metric_class kt_mean_metric_class, kt_accuracy_class, kt_
 KT_API kt_metric_spec kt_metric_spec_of(const kt_metric_class *cls, const kt_metric_config *config);
 KT_API kt_metric_spec kt_metric_of_fn(kt_loss_fn fn, const char *name); /* mean of the function's values */
 #ifndef __cplusplus
-#define KT_METRIC_(cls, ...) kt_metric_spec_of(&(cls), &(kt_metric_config){ .size = sizeof(kt_metric_config), __VA_ARGS__ })
+#define KT_METRIC_(cls, ...) \
+    kt_metric_spec_of(&(cls), &(kt_metric_config){ .size = sizeof(kt_metric_config), __VA_ARGS__ })
 #define kt_binary_accuracy(...) KT_METRIC_(kt_binary_accuracy_class, __VA_ARGS__)
 #define kt_categorical_accuracy(...) KT_METRIC_(kt_categorical_accuracy_class, __VA_ARGS__)
 #define kt_sparse_categorical_accuracy(...) KT_METRIC_(kt_sparse_categorical_accuracy_class, __VA_ARGS__)
@@ -117,7 +118,8 @@ struct kt_metric_class {
 /* ---- optimizers ---- */
 typedef struct kt_optimizer_common { /* Keras's common arguments; at most one of the three clips */
     double learning_rate;                                  /* the optimizer's default when zero */
-    /* the rate as a function of the step (0, 1, ...); evaluated on the host before each step; overrides learning_rate */
+    /* the rate as a function of the step (0, 1, ...); evaluated on the host before each step; overrides
+     * learning_rate */
     double (*schedule)(int64_t step, void *user);
     void *schedule_user;
     double weight_decay, clipnorm, clipvalue, global_clipnorm; /* zero: none */
@@ -135,7 +137,8 @@ typedef struct kt_sgd_config { /* w -= lr g; momentum: m = mu m - lr g, w += m (
     const char *name;
 } kt_sgd_config;
 
-typedef struct kt_adam_config { /* m += (g-m)(1-b1), v += (g^2-v)(1-b2), w -= lr sqrt(1-b2^t)/(1-b1^t) m / (sqrt(v)+e) */
+/* m += (g-m)(1-b1), v += (g^2-v)(1-b2), w -= lr sqrt(1-b2^t)/(1-b1^t) m / (sqrt(v)+e) */
+typedef struct kt_adam_config {
     size_t size;
     double learning_rate;     /* 0.001 */
     double beta_1, beta_2;    /* 0.9, 0.999 */
@@ -158,14 +161,15 @@ KT_API void kt_adam_init(kt_adam_config *c);
 #endif
 
 KT_API kt_optimizer *kt_optimizer_new(kt_context *kt, kt_optimizer_spec spec);
-/* Records one update of the variables, in Keras's order: clipping, weight decay, the rule, iteration + 1. A NULL gradient leaves
- * its variable alone; all NULL is an error. */
+/* Records one update of the variables, in Keras's order: clipping, weight decay, the rule, iteration + 1. A
+ * NULL gradient leaves its variable alone; all NULL is an error. */
 KT_API kt_status kt_apply_gradients(kt_optimizer *optimizer, kt_tensors gradients, kt_tensors variables);
 KT_API double kt_learning_rate(kt_optimizer *optimizer);
-KT_API kt_status kt_set_learning_rate(kt_optimizer *optimizer, double rate); /* KT_ERR_STATE where a schedule drives it */
+/* KT_ERR_STATE where a schedule drives it. */
+KT_API kt_status kt_set_learning_rate(kt_optimizer *optimizer, double rate);
 KT_API int64_t kt_iterations(kt_optimizer *optimizer);
-/* iteration, learning_rate (unless a schedule drives it), then the slots, as Keras saves them; borrowed. Ask anew each time before setting
- * them from outside: the optimizer then looks at what they have become. */
+/* iteration, learning_rate (unless a schedule drives it), then the slots, as Keras saves them; borrowed. Ask
+ * anew each time before setting them from outside: the optimizer then looks at what they have become. */
 KT_API kt_tensors kt_optimizer_variables(kt_optimizer *optimizer);
 
 typedef struct kt_update { /* what a rule sees for one variable */
@@ -181,10 +185,10 @@ struct kt_optimizer_class {
     const char *name;       /* "Adam" */
     size_t config_size;
     const kt_field *fields;
-    void (*common)(const void *config, kt_optimizer_common *to);       /* tells the common arguments, defaults resolved */
-    int (*slots)(const void *config, const char *names[4]);            /* names of the slots per variable: "momentum", "velocity" */
-    kt_status (*update)(const kt_update *u);                           /* kt_assign to variable and slots */
-    kt_status (*check)(kt_context *kt, const void *config);            /* (optional) refuses a configuration with kt_fail */
+    void (*common)(const void *config, kt_optimizer_common *to); /* tells the common arguments, defaults resolved */
+    int (*slots)(const void *config, const char *names[4]); /* (optional) per variable, named: "momentum", "velocity" */
+    kt_status (*update)(const kt_update *u);                /* kt_assign to variable and slots */
+    kt_status (*check)(kt_context *kt, const void *config); /* (optional) refuses a configuration with kt_fail */
 };
 
 #ifdef __cplusplus

@@ -103,6 +103,20 @@ static bool word(const char **at, const char *end, const char *lower)
     return true;
 }
 
+/* digits x 10^exponent. Powers up to 22 are exact doubles, so that one rounding is all there is for ordinary data. */
+static double scaled(double digits, int64_t exponent)
+{
+    static const double power[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+    if (digits == 0 || exponent == 0) return digits;
+    if (exponent > 400) return (double)INFINITY;
+    if (exponent < -400) return 0;
+    if (exponent > 0) return exponent <= 22 ? digits * power[exponent] : digits * pow(10, (double)exponent);
+    if (exponent >= -22) return digits / power[-exponent];
+    if (exponent < -300) return digits / pow(10, 300) / pow(10, (double)(-exponent - 300));
+    return digits / pow(10, (double)-exponent);
+}
+
 /* Digits are gathered into a 19-digit integer and a power of ten; the result is within one unit in the last place of the
  * double that is nearest, and exact for up to 15 digits and |exponent| <= 22, which covers float32 data. */
 const char *kt_parse_double(const char *at, const char *end, double *value)
@@ -142,14 +156,7 @@ const char *kt_parse_double(const char *at, const char *end, double *value)
                 exponent += minus ? -e : e;
             } else at = mark;
         }
-        v = (double)digits;
-        if (digits && exponent) {
-            if (exponent > 400) v = (double)INFINITY;
-            else if (exponent < -400) v = 0;
-            else if (exponent > 0) v *= pow(10, (double)exponent);
-            else if (exponent < -300) v = v / pow(10, 300) / pow(10, (double)(-exponent - 300));
-            else v /= pow(10, (double)-exponent);
-        }
+        v = scaled((double)digits, exponent);
     }
     *value = negative ? -v : v;
     return at;

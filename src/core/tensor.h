@@ -70,6 +70,10 @@ struct kt_scope {
 
 static inline bool kt_is_symbol(const kt_tensor *x) { return x && x->node->state == KT_SYMBOL; }
 
+/* Ends a variable before its context: its storage is given back at once, after what is pending has run; what was recorded from it
+ * before gets an error that names it when it is used. NULL and other tensors are passed over. (graph/variable.c) */
+void kt_variable_free(kt_tensor *variable);
+
 size_t kt_desc_elements(const kt_desc *desc);            /* product of sizes; 0 elements is fine */
 bool kt_desc_same_shape(const kt_desc *a, const kt_desc *b);
 bool kt_desc_equal(const kt_desc *a, const kt_desc *b);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* data/arrays.c: named arrays that the library owns.
  *
- * Names are compared by hash first: an archive from a stranger may hold tens of thousands, and each new one is looked up
- * among those before.
+ * Names are compared by hash first: an archive from a stranger may hold tens of thousands, and each new one is looked
+ * up among those before.
  */
 #include "data/arrays.h"
 
@@ -65,10 +65,11 @@ int64_t kt_shape_elements(const kt_shape *shape)
 kt_status kt_check_array(kt_context *kt, const char *what, const char *name, const kt_array *array)
 {
     if (array->rank < 0 || array->rank > KT_MAX_RANK)
-        return kt_fail_at(kt, KT_ERR_SHAPE, what, "%s: expected a rank of 0 to %d, got %d", name, KT_MAX_RANK, array->rank);
+        return kt_fail_at(kt, KT_ERR_SHAPE, what, "%s: expected a rank of 0 to %d, got %d", name, KT_MAX_RANK,
+                          array->rank);
     if (kt_dtype_size(array->dtype) == 0)
-        return kt_fail_at(kt, KT_ERR_DTYPE, what, "%s: expected an element type such as KT_FLOAT32, got number %d", name,
-                          (int)array->dtype);
+        return kt_fail_at(kt, KT_ERR_DTYPE, what, "%s: expected an element type such as KT_FLOAT32, got number %d",
+                          name, (int)array->dtype);
     kt_shape shape = { .rank = array->rank };
     for (int i = 0; i < array->rank; i++) {
         shape.dim[i] = array->dim[i];
@@ -78,7 +79,8 @@ kt_status kt_check_array(kt_context *kt, const char *what, const char *name, con
     }
     int64_t count = kt_shape_elements(&shape);
     if (count < 0)
-        return kt_fail_at(kt, KT_ERR_SHAPE, what, "%s: the sizes multiply to more than memory can hold; check them", name);
+        return kt_fail_at(kt, KT_ERR_SHAPE, what, "%s: the sizes multiply to more than memory can hold; check them",
+                          name);
     if (!array->data && count)
         return kt_fail_at(kt, KT_ERR_VALUE, what, "%s: expected %lld elements, got no memory (data is NULL)", name,
                           (long long)count);
@@ -90,8 +92,10 @@ kt_status kt_config_copy(kt_context *kt, const char *what, void *to, size_t size
     size_t given = 0;
     if (from) memcpy(&given, from, sizeof given);
     if (given < sizeof given)
-        return kt_fail_at(kt, KT_ERR_VALUE, what, "expected a configuration whose first field is its size, got %s; use the macro, or "
-                          "set .size", from ? "one without" : "none (NULL)");
+        return kt_fail_at(kt, KT_ERR_VALUE, what,
+                          "expected a configuration whose first field is its size, got %s; use the macro, or "
+                          "set .size",
+                          from ? "one without" : "none (NULL)");
     memset(to, 0, size);
     memcpy(to, from, given < size ? given : size);
     memcpy(to, &size, sizeof size);
@@ -132,10 +136,7 @@ void *kt_arrays_add(kt_arrays *arrays, const char *reader, const char *name, kt_
     return memory;
 }
 
-int64_t kt_arrays_count(const kt_arrays *arrays)
-{
-    return arrays ? (int64_t)arrays->count : 0;
-}
+int64_t kt_arrays_count(const kt_arrays *arrays) { return arrays ? (int64_t)arrays->count : 0; }
 
 const char *kt_arrays_name(const kt_arrays *arrays, int64_t i)
 {

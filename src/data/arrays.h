@@ -23,8 +23,8 @@ int64_t kt_shape_elements(const kt_shape *shape);
 /* A description that a caller may have left unfinished: sizes, dtype, data. KT_OK if its memory can be read. */
 kt_status kt_check_array(kt_context *kt, const char *what, const char *name, const kt_array *array);
 
-/* A configuration struct of the caller's, made by this or another version of the header: the fields that both know are copied
- * to `to`, the others become 0. Each struct begins with its size. */
+/* A configuration struct of the caller's, made by this or another version of the header: the fields that both know are
+ * copied to `to`, the others become 0. Each struct begins with its size. */
 kt_status kt_config_copy(kt_context *kt, const char *what, void *to, size_t size, const void *from);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* data/batcher.c: gathering rows.
  *
- * For a small network this is a visible part of a step, and memcpy with a size that the compiler does not know costs more than
- * the copying. So the size is looked at once per batch: rows of up to 256 bytes are copied in whole words, the last of which
- * may overlap the one before.
+ * For a small network this is a visible part of a step, and memcpy with a size that the compiler does not know costs
+ * more than the copying. So the size is looked at once per batch: rows of up to 256 bytes are copied in whole words,
+ * the last of which may overlap the one before.
  */
 #include "data/batcher.h"
 
@@ -21,7 +21,8 @@ static inline void gather_words(unsigned char *to, const unsigned char *from, si
 }
 
 /* Rows that are one word. */
-static inline void gather_word(unsigned char *to, const unsigned char *from, const uint32_t *row, size_t count, size_t word)
+static inline void gather_word(unsigned char *to, const unsigned char *from, const uint32_t *row, size_t count,
+                               size_t word)
 {
     for (size_t i = 0; i < count; i++) memcpy(to + i * word, from + (size_t)row[i] * word, word);
 }
@@ -39,10 +40,14 @@ void kt_gather_rows(unsigned char *to, const unsigned char *from, size_t row_byt
     }
     if (row_bytes > 256)
         for (size_t i = 0; i < count; i++) memcpy(to + i * row_bytes, from + (size_t)row[i] * row_bytes, row_bytes);
-    else if (row_bytes > 16) gather_words(to, from, row_bytes, row, count, 16);
-    else if (row_bytes > 8) gather_words(to, from, row_bytes, row, count, 8);
-    else if (row_bytes > 4) gather_words(to, from, row_bytes, row, count, 4);
-    else gather_words(to, from, row_bytes, row, count, 1);
+    else if (row_bytes > 16)
+        gather_words(to, from, row_bytes, row, count, 16);
+    else if (row_bytes > 8)
+        gather_words(to, from, row_bytes, row, count, 8);
+    else if (row_bytes > 4)
+        gather_words(to, from, row_bytes, row, count, 4);
+    else
+        gather_words(to, from, row_bytes, row, count, 1);
 }
 
 int64_t kt_batcher_rows(const kt_batcher *batcher, int64_t index)

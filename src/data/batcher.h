@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* data/batcher.h: batch `index` of epoch `epoch` of arrays in memory, into memory given by the caller.
  *
- * A batcher does not change once it is made: the consumer and the prefetching thread use the same one, each with its own
- * order and its own memory, and so make the same bits.
+ * A batcher does not change once it is made: the consumer and the prefetching thread use the same one, each with its
+ * own order and its own memory, and so make the same bits.
  */
 #ifndef KT_DATA_BATCHER_H
 #define KT_DATA_BATCHER_H
@@ -17,7 +17,7 @@ enum { KT_PART_X, KT_PART_Y, KT_PART_WEIGHT, KT_PARTS };
 typedef struct kt_part { /* one of the arrays; data == NULL: absent */
     const unsigned char *data;
     size_t row_bytes;
-    size_t offset;       /* of its rows in a gathered batch, a multiple of 64 */
+    size_t offset; /* of its rows in a gathered batch, a multiple of 64 */
 } kt_part;
 
 typedef struct kt_batcher {

@@ -2,8 +2,8 @@
 /* data/csv.c: reading a table: is there a header, which columns are targets, then the rows.
  *
  * The header is seen by comparing the first line with the second: text above a number is a name. Where a table is text
- * throughout this says nothing; then the first line is taken for a header if none of its texts comes again in its column.
- * A target that the caller names decides too.
+ * throughout this says nothing; then the first line is taken for a header if none of its texts comes again in its
+ * column. A target that the caller names decides too.
  */
 #include "data/csv.h"
 
@@ -45,11 +45,14 @@ static kt_status take_text(csv_file *f)
     if (status != KT_OK) return status;
     const char *nul = memchr(f->text, 0, f->length);
     if (nul)
-        return kt_source_fail(source, KT_ERR_FORMAT, "line %lld holds a zero byte: expected text in UTF-8 or ASCII; is it UTF-16, "
-                              "or no CSV file?", (long long)line_of(f->text, nul));
+        return kt_source_fail(source, KT_ERR_FORMAT,
+                              "line %lld holds a zero byte: expected text in UTF-8 or ASCII; is it UTF-16, "
+                              "or no CSV file?",
+                              (long long)line_of(f->text, nul));
     f->scan = kt_csv_scan_of(f->text, f->length, f->config->separator ? f->config->separator : ',');
     kt_csv_skip_blank_lines(&f->scan, false);
-    if (kt_csv_at_end(&f->scan)) return kt_source_fail(source, KT_ERR_FORMAT, "the file is empty; expected at least one row");
+    if (kt_csv_at_end(&f->scan))
+        return kt_source_fail(source, KT_ERR_FORMAT, "the file is empty; expected at least one row");
     return KT_OK;
 }
 
@@ -58,9 +61,10 @@ static kt_status take_field(csv_file *f, int64_t column, kt_csv_field *field)
     int64_t line = f->scan.line;
     kt_csv_flaw flaw = kt_csv_next(&f->scan, field);
     if (flaw == KT_CSV_FINE) return KT_OK;
-    return kt_csv_fail(&f->table, line, column, flaw == KT_CSV_OPEN_QUOTE
-                       ? "the quote that begins here never ends; close it, or double it if it is part of the text"
-                       : "text follows the closing quote; double a quote that is part of the text");
+    return kt_csv_fail(&f->table, line, column,
+                       flaw == KT_CSV_OPEN_QUOTE
+                           ? "the quote that begins here never ends; close it, or double it if it is part of the text"
+                           : "text follows the closing quote; double a quote that is part of the text");
 }
 
 /* The first line, which says how many columns there are. */
@@ -96,9 +100,11 @@ static kt_status take_record(csv_file *f, bool *more, int64_t *line)
         if (c < f->columns) f->record[c] = field;
         if (field.last && c + 1 == f->columns) break;
         if (field.last || c >= f->columns)
-            return kt_source_fail(f->source, KT_ERR_FORMAT, "line %lld: expected %lld fields, as in line %lld, got %s%lld; quote "
-                                  "fields that hold the separator", (long long)*line, (long long)f->columns,
-                                  (long long)f->first_line, field.last ? "" : "at least ", (long long)c + 1);
+            return kt_source_fail(f->source, KT_ERR_FORMAT,
+                                  "line %lld: expected %lld fields, as in line %lld, got %s%lld; quote "
+                                  "fields that hold the separator",
+                                  (long long)*line, (long long)f->columns, (long long)f->first_line,
+                                  field.last ? "" : "at least ", (long long)c + 1);
     }
     return KT_OK;
 }
@@ -166,7 +172,8 @@ static kt_status mark_target(csv_file *f, const char *at, size_t length)
         for (int64_t c = 0; c < f->columns; c++) {
             if (!names(&f->first[c], at, length)) continue;
             if (found >= 0)
-                return kt_source_fail(source, KT_ERR_NAME, "two columns are named '%s'; give the target's number, from 0", given);
+                return kt_source_fail(source, KT_ERR_NAME,
+                                      "two columns are named '%s'; give the target's number, from 0", given);
             found = c;
         }
     }
@@ -178,8 +185,10 @@ static kt_status mark_target(csv_file *f, const char *at, size_t length)
         }
         if (!digits && (f->header || f->maybe_header)) return unknown_target(f, given);
         if (!digits || number >= f->columns)
-            return kt_source_fail(source, KT_ERR_NAME, "unknown target '%s': expected the number of a column, 0 to %lld%s", given,
-                                  (long long)f->columns - 1, f->header ? ", or its name" : " (the file has no header line)");
+            return kt_source_fail(source, KT_ERR_NAME,
+                                  "unknown target '%s': expected the number of a column, 0 to %lld%s", given,
+                                  (long long)f->columns - 1,
+                                  f->header ? ", or its name" : " (the file has no header line)");
         found = number;
     }
     if (f->table.column[found].target)
@@ -239,7 +248,8 @@ static kt_status take_rows(csv_file *f)
     for (int64_t c = 0; c < f->columns; c++) again = again || f->table.column[c].first_again;
     if (f->maybe_header && !again) kt_csv_table_drop_first(&f->table);
     if (f->table.rows == 0)
-        return kt_source_fail(f->source, KT_ERR_FORMAT, "the file has a header line, but no rows; expected at least one");
+        return kt_source_fail(f->source, KT_ERR_FORMAT,
+                              "the file has a header line, but no rows; expected at least one");
     return KT_OK;
 }
 
@@ -249,8 +259,9 @@ kt_status kt_csv_take(kt_source *source, const kt_csv_config *config, kt_arrays 
     csv_file f = { .source = source, .config = config, .table = { .source = source, .config = config } };
     char s = config->separator;
     if (s == '"' || s == '\n' || s == '\r' || s == '.' || s == '-' || s == '+' || (s >= '0' && s <= '9'))
-        return kt_source_fail(source, KT_ERR_VALUE, "expected a separator such as ',' or ';', got a quote, line break, digit, sign or "
-                                                    "point");
+        return kt_source_fail(source, KT_ERR_VALUE,
+                              "expected a separator such as ',' or ';', got a quote, line break, digit, sign or "
+                              "point");
     kt_status status = take_text(&f);
     if (status == KT_OK) status = take_first(&f);
     if (status == KT_OK) status = begin_table(&f);

@@ -10,10 +10,7 @@ kt_csv_scan kt_csv_scan_of(char *text, size_t length, char separator)
     return (kt_csv_scan){ text + mark, text + length, 1, separator };
 }
 
-static bool blank(const kt_csv_scan *scan, char c)
-{
-    return (c == ' ' || c == '\t') && c != scan->separator;
-}
+static bool blank(const kt_csv_scan *scan, char c) { return (c == ' ' || c == '\t') && c != scan->separator; }
 
 static bool line_ends(char c) { return c == '\n' || c == '\r'; }
 

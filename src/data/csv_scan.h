@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* data/csv_scan.h: the text of a CSV file, one field at a time.
  *
- * RFC 4180 and what people do beside it: quotes with doubled quotes inside, line breaks inside quotes, CRLF, LF or CR, a
- * byte order mark, blanks around fields. Fields are unescaped in place, so the text must be the caller's to change.
+ * RFC 4180 and what people do beside it: quotes with doubled quotes inside, line breaks inside quotes, CRLF, LF or CR,
+ * a byte order mark, blanks around fields. Fields are unescaped in place, so the text must be the caller's to change.
  */
 #ifndef KT_DATA_CSV_SCAN_H
 #define KT_DATA_CSV_SCAN_H
@@ -17,14 +17,14 @@ typedef struct kt_csv_field {
 
 typedef struct kt_csv_scan {
     char *at, *end;
-    int64_t line;   /* of `at`, from 1 */
+    int64_t line; /* of `at`, from 1 */
     char separator;
 } kt_csv_scan;
 
 typedef enum kt_csv_flaw { /* what is wrong with a field */
-    KT_CSV_FINE,
-    KT_CSV_OPEN_QUOTE,  /* the quote that begins it never ends */
-    KT_CSV_AFTER_QUOTE  /* text between its closing quote and the separator */
+                           KT_CSV_FINE,
+                           KT_CSV_OPEN_QUOTE, /* the quote that begins it never ends */
+                           KT_CSV_AFTER_QUOTE /* text between its closing quote and the separator */
 } kt_csv_flaw;
 
 kt_csv_scan kt_csv_scan_of(char *text, size_t length, char separator); /* steps over the mark */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* data/csv_table.c: see csv_table.h.
  *
- * Memory is bounded by the file: a cell needs two bytes of text, so all cells together take at most twice the file; one-hot
- * columns, which do grow, are held to 256 MiB or a hundred times the file.
+ * Memory is bounded by the file: a cell needs two bytes of text, so all cells together take at most twice the file;
+ * one-hot columns, which do grow, are held to 256 MiB or a hundred times the file.
  */
 #include "data/csv_table.h"
 
@@ -87,8 +87,10 @@ static int64_t text_id(kt_csv_table *table, int64_t c, const kt_csv_field *field
         return t->id;
     }
     if (column->texts == KT_CSV_TEXTS_MOST) {
-        kt_csv_fail(table, line, c, "a text column becomes one input per different text, of which there are more than %d here; "
-                                    "leave text out with .drop_text, or encode the column first", KT_CSV_TEXTS_MOST);
+        kt_csv_fail(table, line, c,
+                    "a text column becomes one input per different text, of which there are more than %d here; "
+                    "leave text out with .drop_text, or encode the column first",
+                    KT_CSV_TEXTS_MOST);
         return -1;
     }
     table->texts[slot] = (kt_csv_text){ field->at, field->length, (uint32_t)c, (uint32_t)column->texts, hash };
@@ -142,7 +144,8 @@ static kt_status add_cell(kt_csv_table *table, int64_t c, const kt_csv_field *fi
         column->kind = kind;
         column->line = line;
     } else if (column->kind != kind) {
-        return kt_csv_fail(table, line, c, "expected %s, as in line %lld, got '%s'; a column must be all numbers or all text",
+        return kt_csv_fail(table, line, c,
+                           "expected %s, as in line %lld, got '%s'; a column must be all numbers or all text",
                            kind == KT_CSV_TEXT ? "a number" : "text", (long long)column->line,
                            kt_quote(quote, field->at, field->length));
     }
@@ -158,7 +161,8 @@ static kt_status add_cell(kt_csv_table *table, int64_t c, const kt_csv_field *fi
 kt_status kt_csv_table_add(kt_csv_table *table, const kt_csv_field *fields, int64_t line)
 {
     if (table->rows == table->rows_most) /* cannot be: each value takes two bytes */
-        return kt_source_fail(table->source, KT_ERR_INTERNAL, "line %lld: more rows than the file can hold", (long long)line);
+        return kt_source_fail(table->source, KT_ERR_INTERNAL, "line %lld: more rows than the file can hold",
+                              (long long)line);
     float *row = table->cells + table->rows * table->columns;
     for (int64_t c = 0; c < table->columns; c++) {
         kt_status status = add_cell(table, c, &fields[c], line, &row[c]);
@@ -208,15 +212,17 @@ kt_status kt_csv_table_arrays(kt_csv_table *table, uint64_t bytes, kt_arrays *to
     int64_t width[2] = { 0, 0 }; /* of x, of y: at most 2^20 columns of 1000 texts */
     for (int64_t c = 0; c < table->columns; c++) width[table->column[c].target] += width_of(table, c);
     if (!width[0])
-        return kt_source_fail(source, KT_ERR_FORMAT, "no inputs are left: %lld columns were found, split at '%c'%s; name another "
-                              ".target or .separator, or set .no_target", (long long)table->columns,
-                              table->config->separator ? table->config->separator : ',',
+        return kt_source_fail(source, KT_ERR_FORMAT,
+                              "no inputs are left: %lld columns were found, split at '%c'%s; name another "
+                              ".target or .separator, or set .no_target",
+                              (long long)table->columns, table->config->separator ? table->config->separator : ',',
                               table->config->drop_text ? ", and text is left out" : "");
     int64_t count;
     uint64_t allowed = bytes > UINT64_MAX / ONE_HOT_RATIO ? UINT64_MAX : bytes * ONE_HOT_RATIO;
     if (allowed < ONE_HOT_FREE) allowed = ONE_HOT_FREE;
     if (!kt_mul_int64(table->rows, width[0] + width[1], &count) || (uint64_t)count > allowed / sizeof(float))
-        return kt_source_fail(source, KT_ERR_FORMAT, "its text columns become %lld one-hot columns in %lld rows, more than a hundred "
+        return kt_source_fail(source, KT_ERR_FORMAT,
+                              "its text columns become %lld one-hot columns in %lld rows, more than a hundred "
                               "times the file; leave text out with .drop_text, or encode it first",
                               (long long)(width[0] + width[1]), (long long)table->rows);
     for (int i = 0; i < 2; i++) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* data/csv_table.h: the cells of a CSV file as they are gathered, and what becomes of them.
  *
- * A column is numbers or text from its first value on; a mixture is an error, because the alternatives (a typing error turned
- * into a category, a number lost) would go unnoticed. A cell is one float: the number, or the number of its text in order
- * of first appearance.
+ * A column is numbers or text from its first value on; a mixture is an error, because the alternatives (a typing error
+ * turned into a category, a number lost) would go unnoticed. A cell is one float: the number, or the number of its text
+ * in order of first appearance.
  */
 #ifndef KT_DATA_CSV_TABLE_H
 #define KT_DATA_CSV_TABLE_H
@@ -20,9 +20,9 @@ typedef enum kt_csv_kind { KT_CSV_UNKNOWN, KT_CSV_NUMBER, KT_CSV_TEXT } kt_csv_k
 typedef struct kt_csv_column {
     kt_csv_kind kind;
     bool target;
-    bool first_again;     /* the text of the first row came again */
-    int64_t texts;        /* different ones */
-    int64_t line;         /* of the first value */
+    bool first_again; /* the text of the first row came again */
+    int64_t texts;    /* different ones */
+    int64_t line;     /* of the first value */
 } kt_csv_column;
 
 typedef struct kt_csv_text { /* one text of one column */
@@ -40,9 +40,9 @@ typedef struct kt_csv_table {
     const kt_csv_field *names; /* of the header; NULL: there is none */
     float *cells;              /* (rows, columns) */
     int64_t rows, rows_most;
-    kt_csv_text *texts;        /* open hashing; at == NULL: free */
+    kt_csv_text *texts;            /* open hashing; at == NULL: free */
     size_t texts_used, texts_size; /* a power of two */
-    uint64_t salt;             /* of the hashes, so that a file cannot be made to collide */
+    uint64_t salt;                 /* of the hashes, so that a file cannot be made to collide */
 } kt_csv_table;
 
 /* What kind a field is by itself; *value for numbers, which may be infinite or NaN. */

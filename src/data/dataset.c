@@ -41,15 +41,18 @@ static kt_status add_part(kt_dataset *data, int part, const char *name, const kt
     kt_status status = kt_check_array(kt, "dataset", name, array);
     if (status != KT_OK) return status;
     if (array->rank < 1)
-        return kt_fail_at(kt, KT_ERR_SHAPE, "dataset", "%s: expected rows, got a single number; give it the shape (rows, ...)", name);
+        return kt_fail_at(kt, KT_ERR_SHAPE, "dataset",
+                          "%s: expected rows, got a single number; give it the shape (rows, ...)", name);
     if (part == KT_PART_X) b->rows = array->dim[0];
     if (array->dim[0] != b->rows)
-        return kt_fail_at(kt, KT_ERR_SHAPE, "dataset", "%s has %lld rows, but x has %lld; each row of x needs one", name,
-                          (long long)array->dim[0], (long long)b->rows);
+        return kt_fail_at(kt, KT_ERR_SHAPE, "dataset", "%s has %lld rows, but x has %lld; each row of x needs one",
+                          name, (long long)array->dim[0], (long long)b->rows);
     size_t row_bytes = kt_dtype_size(array->dtype);
     for (int i = 1; i < array->rank; i++) row_bytes *= (size_t)array->dim[i]; /* kt_check_array: it fits */
     b->part[part] = (kt_part){ .data = array->data, .row_bytes = row_bytes };
-    kt_array *shape = part == KT_PART_X ? &data->shape.x : part == KT_PART_Y ? &data->shape.y : &data->shape.sample_weight;
+    kt_array *shape = part == KT_PART_X   ? &data->shape.x
+                      : part == KT_PART_Y ? &data->shape.y
+                                          : &data->shape.sample_weight;
     *shape = *array;
     return KT_OK;
 }
@@ -65,17 +68,22 @@ static kt_status divide(kt_dataset *data, const kt_dataset_config *config)
     if (status != KT_OK) return status;
     if (b->rows == 0) return kt_fail_at(kt, KT_ERR_SHAPE, "dataset", "x has no rows; expected at least one");
     if (config->batch_size < 0 || config->prefetch < 0 || config->prefetch > PREFETCH_MOST)
-        return kt_fail_at(kt, KT_ERR_VALUE, "dataset", "expected batch_size of 1 or more and prefetch of 0 to %d, got %lld and %d",
-                          PREFETCH_MOST, (long long)config->batch_size, config->prefetch);
+        return kt_fail_at(kt, KT_ERR_VALUE, "dataset",
+                          "expected batch_size of 1 or more and prefetch of 0 to %d, got %lld and %d", PREFETCH_MOST,
+                          (long long)config->batch_size, config->prefetch);
     if (config->shuffle && b->rows > (int64_t)KT_ORDER_ROWS_MOST)
-        return kt_fail_at(kt, KT_ERR_UNSUPPORTED, "dataset", "expected at most %lld rows to shuffle, got %lld; write a data set of "
-                          "your own (kt_dataset_custom)", (long long)KT_ORDER_ROWS_MOST, (long long)b->rows);
+        return kt_fail_at(kt, KT_ERR_UNSUPPORTED, "dataset",
+                          "expected at most %lld rows to shuffle, got %lld; write a data set of "
+                          "your own (kt_dataset_custom)",
+                          (long long)KT_ORDER_ROWS_MOST, (long long)b->rows);
     b->batch_size = config->batch_size ? config->batch_size : BATCH_SIZE;
     if (b->batch_size > b->rows && !config->drop_remainder) b->batch_size = b->rows;
     b->batches = b->rows / b->batch_size + (!config->drop_remainder && b->rows % b->batch_size ? 1 : 0);
     if (b->batches == 0)
-        return kt_fail_at(kt, KT_ERR_VALUE, "dataset", "drop_remainder leaves no batch: %lld rows, batch_size %lld; make batch_size "
-                          "smaller", (long long)b->rows, (long long)b->batch_size);
+        return kt_fail_at(kt, KT_ERR_VALUE, "dataset",
+                          "drop_remainder leaves no batch: %lld rows, batch_size %lld; make batch_size "
+                          "smaller",
+                          (long long)b->rows, (long long)b->batch_size);
     b->seed = config->seed;
     data->shuffle = config->shuffle && b->rows > 1;
     return KT_OK;
@@ -116,7 +124,8 @@ static kt_dataset *dataset_new(kt_context *kt)
 kt_dataset *kt_dataset_new_with(kt_context *kt, const kt_dataset_config *config)
 {
     kt_dataset_config settings;
-    if (!kt || kt->status != KT_OK || kt_config_copy(kt, "dataset", &settings, sizeof settings, config) != KT_OK) return NULL;
+    if (!kt || kt->status != KT_OK || kt_config_copy(kt, "dataset", &settings, sizeof settings, config) != KT_OK)
+        return NULL;
     kt_dataset *data = dataset_new(kt);
     if (!data) return NULL;
     kt_status status = divide(data, &settings);
@@ -137,13 +146,15 @@ static void take_rows(kt_dataset *data, kt_host_batch *batch)
 {
     const kt_batcher *b = &data->batcher;
     const unsigned char *at[KT_PARTS] = { NULL, NULL, NULL }, *from = data->gathered;
-    if (data->prefetch) from = kt_prefetch_take(data->prefetch, data->epoch, data->index);
-    else if (data->shuffle) kt_batcher_gather(b, &data->order, data->epoch, data->index, data->gathered);
+    if (data->prefetch)
+        from = kt_prefetch_take(data->prefetch, data->epoch, data->index);
+    else if (data->shuffle)
+        kt_batcher_gather(b, &data->order, data->epoch, data->index, data->gathered);
     for (int i = 0; i < KT_PARTS; i++) {
         const kt_part *part = &b->part[i];
         if (!part->data) continue;
-        at[i] = data->shuffle ? from + part->offset
-                              : part->data + (size_t)(data->index * b->batch_size) * part->row_bytes;
+        at[i] =
+            data->shuffle ? from + part->offset : part->data + (size_t)(data->index * b->batch_size) * part->row_bytes;
     }
     int64_t rows = kt_batcher_rows(b, data->index);
     *batch = data->shape;
@@ -180,9 +191,9 @@ static kt_status check_part(kt_dataset *data, const char *name, const kt_array *
     kt_status status = kt_check_array(data->kt, "dataset", name, array);
     if (status != KT_OK) return status;
     if (array->rank >= 1 && array->dim[0] == rows) return KT_OK;
-    return kt_fail_at(data->kt, KT_ERR_SHAPE, "dataset", "epoch %lld, batch %lld: %s has %lld rows, expected %lld as in x",
-                      (long long)data->epoch, (long long)data->index, name, array->rank ? (long long)array->dim[0] : 0LL,
-                      (long long)rows);
+    return kt_fail_at(data->kt, KT_ERR_SHAPE, "dataset",
+                      "epoch %lld, batch %lld: %s has %lld rows, expected %lld as in x", (long long)data->epoch,
+                      (long long)data->index, name, array->rank ? (long long)array->dim[0] : 0LL, (long long)rows);
 }
 
 static kt_status take_custom(kt_dataset *data, kt_host_batch *batch)
@@ -226,10 +237,14 @@ kt_status kt_dataset_seek(kt_dataset *data, int64_t epoch, int64_t index)
     if (epoch < 0 || index < 0 || (batches >= 0 && index > batches)) {
         char range[48];
         kt_text text = kt_text_in(range, sizeof range);
-        if (batches >= 0) kt_text_add(&text, "0 to %lld", (long long)batches);
-        else kt_text_add(&text, "0 or more");
-        return kt_fail_at(kt, KT_ERR_VALUE, "dataset", "seek: expected an epoch of 0 or more and a batch of %s, got epoch %lld, batch "
-                          "%lld", range, (long long)epoch, (long long)index);
+        if (batches >= 0)
+            kt_text_add(&text, "0 to %lld", (long long)batches);
+        else
+            kt_text_add(&text, "0 or more");
+        return kt_fail_at(kt, KT_ERR_VALUE, "dataset",
+                          "seek: expected an epoch of 0 or more and a batch of %s, got epoch %lld, batch "
+                          "%lld",
+                          range, (long long)epoch, (long long)index);
     }
     data->epoch = epoch;
     data->index = index;

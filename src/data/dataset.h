@@ -20,7 +20,7 @@ struct kt_dataset {
 
     /* Arrays in memory. */
     kt_batcher batcher;
-    kt_host_batch shape;  /* a batch without its data */
+    kt_host_batch shape; /* a batch without its data */
     bool shuffle;
     kt_order order;
     unsigned char *gathered; /* 64-byte aligned; the batch given out */
@@ -31,16 +31,17 @@ struct kt_dataset {
     void *self;
 
     /* kt_for_each_batch: the loop that runs, or was left by break. */
-    uint64_t loop;        /* its number; 0: none */
-    uint64_t loops;       /* begun so far */
-    kt_scope *scope;      /* of its pass, if `scope_serial` is still the scope's */
+    uint64_t loop;   /* its number; 0: none */
+    uint64_t loops;  /* begun so far */
+    kt_scope *scope; /* of its pass, if `scope_serial` is still the scope's */
     uint64_t scope_serial;
 };
 
 /* The next batch, whatever loop is open. */
 kt_status kt_dataset_take(kt_dataset *data, kt_host_batch *batch);
 
-/* Ends the pass that a loop over this data set left open, so that the memory of its batch is free; the loop is then over. */
+/* Ends the pass that a loop over this data set left open, so that the memory of its batch is free; the loop is then
+ * over. */
 kt_status kt_loop_close(kt_dataset *data);
 
 #endif

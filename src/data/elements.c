@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* data/elements.c: see elements.h.
  *
- * Elements of their final width are read straight into place, and turned there if the byte order is the other one. Narrower
- * ones pass through a small stage on the stack.
+ * Elements of their final width are read straight into place, and turned there if the byte order is the other one.
+ * Narrower ones pass through a small stage on the stack.
  */
 #include "data/elements.h"
 
@@ -14,7 +14,8 @@ kt_dtype kt_element_dtype(kt_element e)
 {
     switch (e.kind) {
     case 'f': return e.width == 8 ? KT_FLOAT64 : e.width == 4 || e.width == 2 ? KT_FLOAT32 : KT_DTYPE_DEFAULT;
-    case 'i': return e.width == 8 ? KT_INT64 : e.width == 4 || e.width == 2 || e.width == 1 ? KT_INT32 : KT_DTYPE_DEFAULT;
+    case 'i':
+        return e.width == 8 ? KT_INT64 : e.width == 4 || e.width == 2 || e.width == 1 ? KT_INT32 : KT_DTYPE_DEFAULT;
     case 'u':
         if (e.width == 1) return KT_UINT8;
         return e.width == 2 ? KT_INT32 : e.width == 4 || e.width == 8 ? KT_INT64 : KT_DTYPE_DEFAULT;
@@ -45,8 +46,10 @@ static void turn(unsigned char *at, size_t width, size_t count)
 static float half_value(uint16_t half)
 {
     uint32_t sign = (uint32_t)(half & 0x8000u) << 16, exponent = (half >> 10) & 31u, fraction = half & 0x3FFu, bits;
-    if (exponent == 31) bits = sign | 0x7F800000u | fraction << 13;
-    else if (exponent) bits = sign | (exponent + 112) << 23 | fraction << 13;
+    if (exponent == 31)
+        bits = sign | 0x7F800000u | fraction << 13;
+    else if (exponent)
+        bits = sign | (exponent + 112) << 23 | fraction << 13;
     else {
         float tiny = (float)fraction * (1.0f / 16777216.0f); /* fraction * 2^-24 */
         return sign ? -tiny : tiny;
@@ -96,8 +99,10 @@ kt_status kt_elements_take(kt_source *source, kt_element e, void *to, size_t cou
         if (e.kind == 'u' && width == 8)
             for (size_t i = 0; i < count; i++)
                 if (((const int64_t *)to)[i] < 0)
-                    return kt_source_fail(source, KT_ERR_UNSUPPORTED, "element %zu is above 9223372036854775807, the largest "
-                                                                      "int64; store it as int64 or float64", i);
+                    return kt_source_fail(source, KT_ERR_UNSUPPORTED,
+                                          "element %zu is above 9223372036854775807, the largest "
+                                          "int64; store it as int64 or float64",
+                                          i);
         return KT_OK;
     }
     unsigned char stage[STAGE];

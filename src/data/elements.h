@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* data/elements.h: numbers as files store them, turned into the library's.
  *
- * NPY and IDX share it. Widening is the rule (int16 becomes int32, float16 float32), so that no value changes; uint64 is
- * the one type with values that int64 lacks, and these are an error.
+ * NPY and IDX share it. Widening is the rule (int16 becomes int32, float16 float32), so that no value changes; uint64
+ * is the one type with values that int64 lacks, and these are an error.
  */
 #ifndef KT_DATA_ELEMENTS_H
 #define KT_DATA_ELEMENTS_H
@@ -10,9 +10,9 @@
 #include "data/source.h"
 
 typedef struct kt_element {
-    char kind;  /* 'f', 'i', 'u', or 'b' (bool) */
-    int width;  /* bytes */
-    bool big;   /* most significant byte first */
+    char kind; /* 'f', 'i', 'u', or 'b' (bool) */
+    int width; /* bytes */
+    bool big;  /* most significant byte first */
 } kt_element;
 
 /* The type that holds it; KT_DTYPE_DEFAULT: there is none. */

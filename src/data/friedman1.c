@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* data/friedman1.c: data that need no file: Friedman #1 (J. H. Friedman, "Multivariate adaptive regression splines", 1991).
+/* data/friedman1.c: data that need no file: J. H. Friedman, "Multivariate adaptive regression splines", 1991.
  *
- * The same bits on every machine: numbers come from Philox, and the three functions that would come from libm, whose last bits
- * differ between systems, are computed here from operations that IEEE 754 rounds exactly. A row is three Philox blocks:
- * words 0 to 9 are x, 10 and 11 make the noise by Box and Muller's transform.
+ * The same bits on every machine: numbers come from Philox, and the three functions that would come from libm, whose
+ * last bits differ between systems, are computed here from operations that IEEE 754 rounds exactly. A row is three
+ * Philox blocks: words 0 to 9 are x, 10 and 11 make the noise by Box and Muller's transform.
  */
 #include <math.h>
 
 #include "base/philox.h"
 #include "data/arrays.h"
 
+/* A fused multiply-add would round once where others round twice; GCC in C17 mode makes none by itself. */
 #ifdef __clang__
-#pragma STDC FP_CONTRACT OFF /* a fused multiply-add would round once where others round twice; GCC in C17 mode does not */
+#pragma STDC FP_CONTRACT OFF
 #endif
 
 enum { INPUTS = 10 };
@@ -50,10 +51,7 @@ static double log_of(double u)
     return (double)e * 0.69314718055994531 + 2 * s * sum;
 }
 
-static double uniform(uint32_t word)
-{
-    return (double)(word >> 8) * (1.0 / 16777216.0); /* exact in float32 */
-}
+static double uniform(uint32_t word) { return (double)(word >> 8) * (1.0 / 16777216.0); /* exact in float32 */ }
 
 /* Row r of the set. */
 static void make_row(uint64_t seed, uint64_t r, double noise, float *x, float *y)
@@ -76,8 +74,8 @@ kt_arrays *kt_friedman1(kt_context *kt, int64_t rows, double noise, uint64_t see
     const char *maker = "kt_friedman1";
     if (!kt || kt->status != KT_OK) return NULL;
     if (rows < 1 || !(noise >= 0) || !isfinite(noise)) {
-        kt_fail_at(kt, KT_ERR_VALUE, maker, "expected 1 row or more and a noise of 0 or more, got %lld rows and %g", (long long)rows,
-                   noise);
+        kt_fail_at(kt, KT_ERR_VALUE, maker, "expected 1 row or more and a noise of 0 or more, got %lld rows and %g",
+                   (long long)rows, noise);
         return NULL;
     }
     kt_arrays *arrays = kt_arrays_new(kt);

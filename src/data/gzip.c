@@ -28,10 +28,7 @@ static voidpf gzip_allocate(voidpf heap, uInt items, uInt size)
     return kt_mul_size(items, size, &bytes) ? kt_heap_take(heap, bytes) : NULL;
 }
 
-static void gzip_release(voidpf heap, voidpf block)
-{
-    kt_heap_give(heap, block);
-}
+static void gzip_release(voidpf heap, voidpf block) { kt_heap_give(heap, block); }
 
 /* More input; false at its end or on an error. */
 static bool refill(gzip_source *gzip)
@@ -52,7 +49,8 @@ static size_t gzip_read(kt_source *self, void *to, size_t bytes)
     size_t got = 0;
     while (got < bytes) {
         if (!z->avail_in && !refill(gzip)) {
-            if (!gzip->member_ended) kt_source_fail(self, KT_ERR_FORMAT, "the gzip stream ends too early; the file is cut");
+            if (!gzip->member_ended)
+                kt_source_fail(self, KT_ERR_FORMAT, "the gzip stream ends too early; the file is cut");
             break;
         }
         if (gzip->member_ended) {
@@ -82,7 +80,10 @@ kt_source *kt_gzip_open(kt_source *from, const void *begun, size_t n_begun)
     gzip_source *gzip = kt_take_zeroed(from->kt, 1, sizeof *gzip);
     if (!gzip) return NULL;
     uint64_t packed = from->left + n_begun;
-    gzip->source = (kt_source){ .kt = from->kt, .reader = from->reader, .name = from->name, .read = gzip_read,
+    gzip->source = (kt_source){ .kt = from->kt,
+                                .reader = from->reader,
+                                .name = from->name,
+                                .read = gzip_read,
                                 .left = packed > UINT64_MAX / DEFLATE_MOST ? UINT64_MAX : packed * DEFLATE_MOST };
     gzip->from = from;
     gzip->z.zalloc = gzip_allocate;
@@ -111,14 +112,12 @@ kt_source *kt_gzip_open(kt_source *from, const void *begun, size_t n_begun)
 {
     (void)begun;
     (void)n_begun;
-    kt_source_fail(from, KT_ERR_MISSING, "the file is gzip, and this build was made without zlib; unpack it with gunzip, or build "
-                                         "with zlib");
+    kt_source_fail(from, KT_ERR_MISSING,
+                   "the file is gzip, and this build was made without zlib; unpack it with gunzip, or build "
+                   "with zlib");
     return NULL;
 }
 
-void kt_gzip_close(kt_source *source)
-{
-    (void)source;
-}
+void kt_gzip_close(kt_source *source) { (void)source; }
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* data/idx.c: the format of MNIST's files, plain or gzip.
  *
- * Four bytes (0, 0, element type, number of axes), the sizes as big-endian 32-bit numbers, then the elements, big-endian,
- * last axis fastest. Whether a file is gzip is seen from its first bytes, not from its name.
+ * Four bytes (0, 0, element type, number of axes), the sizes as big-endian 32-bit numbers, then the elements,
+ * big-endian, last axis fastest. Whether a file is gzip is seen from its first bytes, not from its name.
  */
 #include <string.h>
 
@@ -40,8 +40,10 @@ static kt_status take_array(kt_source *source, const unsigned char head[4], kt_a
     kt_element e;
     kt_shape shape = { .rank = 0 };
     if (head[0] != 0 || head[1] != 0 || !element_of(head[2], &e) || head[3] < 1)
-        return kt_source_fail(source, KT_ERR_FORMAT, "expected an IDX file (bytes 0, 0, a known type, a number of axes), got "
-                              "%d, %d, %d, %d", head[0], head[1], head[2], head[3]);
+        return kt_source_fail(source, KT_ERR_FORMAT,
+                              "expected an IDX file (bytes 0, 0, a known type, a number of axes), got "
+                              "%d, %d, %d, %d",
+                              head[0], head[1], head[2], head[3]);
     if (head[3] > KT_MAX_RANK)
         return kt_source_fail(source, KT_ERR_UNSUPPORTED, "expected at most %d axes, got %d", KT_MAX_RANK, head[3]);
     kt_status status = take_shape(source, head[3], &shape);
@@ -53,8 +55,10 @@ static kt_status take_array(kt_source *source, const unsigned char head[4], kt_a
         char dims[192];
         kt_text text = kt_text_in(dims, sizeof dims);
         kt_text_dims(&text, shape.dim, shape.rank);
-        return kt_source_fail(source, KT_ERR_FORMAT, "the header announces %s elements of %d bytes, but at most %llu bytes "
-                              "follow; the file is cut or damaged", dims, e.width, (unsigned long long)source->left);
+        return kt_source_fail(source, KT_ERR_FORMAT,
+                              "the header announces %s elements of %d bytes, but at most %llu bytes "
+                              "follow; the file is cut or damaged",
+                              dims, e.width, (unsigned long long)source->left);
     }
     void *memory = kt_arrays_add(to, source->reader, "", kt_element_dtype(e), shape);
     if (!memory) return source->kt->status;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* data/loop.c: kt_for_each_batch.
  *
- * A `break` runs none of this code, so what it leaves behind is found later: the data set remembers its open pass and ends it
- * before it gives out another batch, whose memory may be the same. A scope's memory is used again for later scopes;
- * the serial tells whether the remembered one is still meant.
+ * A `break` runs none of this code, so what it leaves behind is found later: the data set remembers its open pass and
+ * ends it before it gives out another batch, whose memory may be the same. A scope's memory is used again for later
+ * scopes; the serial tells whether the remembered one is still meant.
  */
 #include "core/tensor.h"
 #include "data/dataset.h"
@@ -43,8 +43,9 @@ bool kt_batch_next(kt_batch *batch)
     kt_context *kt = data->kt;
     batch->x = batch->y = batch->sample_weight = NULL;
     if (data->loop != batch->loop_) {
-        kt_fail_at(kt, KT_ERR_STATE, "for_each_batch", "the data set was used for something else inside a loop over it; make a second "
-                                                       "data set for that");
+        kt_fail_at(kt, KT_ERR_STATE, "for_each_batch",
+                   "the data set was used for something else inside a loop over it; make a second "
+                   "data set for that");
         return false;
     }
     kt_host_batch host;

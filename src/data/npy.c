@@ -71,8 +71,10 @@ static bool take_size(cursor *c, int64_t *value)
     if (c->at >= c->end || *c->at < '0' || *c->at > '9') return false;
     int64_t v = 0;
     for (; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++)
-        if (!kt_mul_int64(v, 10, &v) || v > INT64_MAX - 9) return false;
-        else v += *c->at - '0';
+        if (!kt_mul_int64(v, 10, &v) || v > INT64_MAX - 9)
+            return false;
+        else
+            v += *c->at - '0';
     if (c->at < c->end && *c->at == 'L') c->at++; /* Python 2 wrote long integers so */
     *value = v;
     return true;
@@ -84,8 +86,10 @@ static bool take_shape(cursor *c, npy_header *h)
     while (!accept(c, ')')) {
         int64_t size;
         if (!take_size(c, &size)) return false;
-        if (h->shape.rank < KT_MAX_RANK) h->shape.dim[h->shape.rank++] = size;
-        else h->too_deep = true;
+        if (h->shape.rank < KT_MAX_RANK)
+            h->shape.dim[h->shape.rank++] = size;
+        else
+            h->too_deep = true;
         if (!accept(c, ',')) return accept(c, ')');
     }
     return true;
@@ -137,15 +141,16 @@ static kt_status take_length(kt_source *source, size_t *length)
         return kt_source_fail(source, KT_ERR_FORMAT, "expected a NumPy array (.npy), got a file that begins otherwise");
     int version = head[6];
     if (version < 1 || version > 3 || head[7] != 0)
-        return kt_source_fail(source, KT_ERR_UNSUPPORTED, "expected version 1.0, 2.0 or 3.0 of the format, got %d.%d", version,
-                              head[7]);
+        return kt_source_fail(source, KT_ERR_UNSUPPORTED, "expected version 1.0, 2.0 or 3.0 of the format, got %d.%d",
+                              version, head[7]);
     size_t bytes = version == 1 ? 2 : 4;
     status = kt_source_take(source, head + 8, bytes);
     if (status != KT_OK) return status;
     uint64_t n = 0;
     for (size_t i = bytes; i-- > 0;) n = n << 8 | head[8 + i];
     if (n > HEADER_MOST || n > source->left)
-        return kt_source_fail(source, KT_ERR_FORMAT, "the header claims %llu bytes; the file is damaged", (unsigned long long)n);
+        return kt_source_fail(source, KT_ERR_FORMAT, "the header claims %llu bytes; the file is damaged",
+                              (unsigned long long)n);
     *length = (size_t)n;
     return KT_OK;
 }
@@ -164,8 +169,10 @@ static kt_status read_header(kt_source *source, npy_header *h)
         bool whole = take_header(&c, h) && h->seen_type && h->seen_order && h->seen_shape;
         char quote[KT_QUOTE_SIZE];
         if (!whole)
-            status = kt_source_fail(source, KT_ERR_FORMAT, "the header is not what NumPy writes: expected a dictionary of descr, "
-                                    "fortran_order and shape, got %s", kt_quote(quote, text, length));
+            status = kt_source_fail(source, KT_ERR_FORMAT,
+                                    "the header is not what NumPy writes: expected a dictionary of descr, "
+                                    "fortran_order and shape, got %s",
+                                    kt_quote(quote, text, length));
     }
     kt_give(source->kt, text);
     return status;
@@ -176,12 +183,15 @@ static kt_status element_of(kt_source *source, const char *type, kt_element *e)
     char order = type[0];
     *e = (kt_element){ .kind = 0 };
     if (order && strchr("<>=|", order) && type[1] && type[2] >= '1' && type[2] <= '9' && !type[3])
-        *e = (kt_element){ .kind = type[1], .width = type[2] - '0',
+        *e = (kt_element){ .kind = type[1],
+                           .width = type[2] - '0',
                            .big = order == '>' || (order == '=' && kt_machine_is_big()) };
     if (kt_element_dtype(*e) != KT_DTYPE_DEFAULT) return KT_OK;
     char quote[KT_QUOTE_SIZE];
-    return kt_source_fail(source, KT_ERR_UNSUPPORTED, "elements of type '%s'%s: expected float16, 32 or 64, int8 to int64, uint8 "
-                          "to uint64 or bool; convert them with numpy.ndarray.astype", kt_quote(quote, type, strlen(type)),
+    return kt_source_fail(source, KT_ERR_UNSUPPORTED,
+                          "elements of type '%s'%s: expected float16, 32 or 64, int8 to int64, uint8 "
+                          "to uint64 or bool; convert them with numpy.ndarray.astype",
+                          kt_quote(quote, type, strlen(type)),
                           type[0] && type[1] == 'O' ? " (Python objects, which are pickled and never read here)" : "");
 }
 
@@ -209,7 +219,8 @@ kt_status kt_npy_take(kt_source *source, kt_arrays *to, const char *name)
     if (status == KT_OK) status = element_of(source, h.type, &e);
     if (status != KT_OK) return status;
     if (h.too_deep)
-        return kt_source_fail(source, KT_ERR_UNSUPPORTED, "expected at most %d axes, got more; reshape the array", KT_MAX_RANK);
+        return kt_source_fail(source, KT_ERR_UNSUPPORTED, "expected at most %d axes, got more; reshape the array",
+                              KT_MAX_RANK);
 
     int64_t count = kt_shape_elements(&h.shape);
     size_t bytes;
@@ -217,8 +228,10 @@ kt_status kt_npy_take(kt_source *source, kt_arrays *to, const char *name)
         char dims[192];
         kt_text text = kt_text_in(dims, sizeof dims);
         kt_text_dims(&text, h.shape.dim, h.shape.rank);
-        return kt_source_fail(source, KT_ERR_FORMAT, "the header announces %s elements of %d bytes, but only %llu bytes follow; "
-                              "the file is cut or damaged", dims, e.width, (unsigned long long)source->left);
+        return kt_source_fail(source, KT_ERR_FORMAT,
+                              "the header announces %s elements of %d bytes, but only %llu bytes follow; "
+                              "the file is cut or damaged",
+                              dims, e.width, (unsigned long long)source->left);
     }
     kt_dtype dtype = kt_element_dtype(e);
     void *memory = kt_arrays_add(to, source->reader, name, dtype, h.shape);
@@ -292,6 +305,7 @@ kt_status kt_write_npy(kt_context *kt, const char *path, kt_array array)
     status = kt_sink_write(&sink, head, kt_npy_head(head, &array));
     kt_desc desc = { .dtype = array.dtype, .rank = array.rank };
     memcpy(desc.dim, array.dim, sizeof desc.dim);
-    if (status == KT_OK) status = kt_sink_write(&sink, array.data, kt_desc_elements(&desc) * kt_dtype_size(array.dtype));
+    if (status == KT_OK)
+        status = kt_sink_write(&sink, array.data, kt_desc_elements(&desc) * kt_dtype_size(array.dtype));
     return kt_sink_close(&sink, status);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* data/npz.c: NumPy archives: a zip of .npy members.
  *
- * Read through libzip, whose claims are bounded before anything is allocated: no member may claim more than deflate could
- * have packed into its stored bytes, the stored bytes of all members must fit into the file (so that none is counted
- * twice), and above 4 GiB a ratio of 100 is refused, as Keras does. Writing is data/zip.c and needs no library.
+ * Read through libzip, whose claims are bounded before anything is allocated: no member may claim more than deflate
+ * could have packed into its stored bytes, the stored bytes of all members must fit into the file (so that none is
+ * counted twice), and above 4 GiB a ratio of 100 is refused, as Keras does. Writing is data/zip.c and needs no library.
  */
 
 #include <string.h>
@@ -33,8 +33,7 @@ static size_t member_read(kt_source *self, void *to, size_t bytes)
     size_t got = 0;
     while (got < bytes) {
         zip_int64_t n = zip_fread(member->file, (unsigned char *)to + got, bytes - got);
-        if (n < 0)
-            kt_source_fail(self, KT_ERR_FORMAT, "the archive is damaged: %s", zip_file_strerror(member->file));
+        if (n < 0) kt_source_fail(self, KT_ERR_FORMAT, "the archive is damaged: %s", zip_file_strerror(member->file));
         if (n <= 0) break;
         got += (size_t)n;
     }
@@ -50,14 +49,17 @@ static kt_status check_claims(kt_source *archive, const zip_stat_t *look, uint64
         return kt_source_fail(archive, KT_ERR_FORMAT, "a member has no name or no size; the archive is damaged");
     kt_quote(name, look->name, strlen(look->name));
     if (look->comp_method != ZIP_CM_STORE && look->comp_method != ZIP_CM_DEFLATE)
-        return kt_source_fail(archive, KT_ERR_UNSUPPORTED, "member '%s' is packed by method %d: expected stored or deflated; "
-                              "write it with numpy.savez", name, (int)look->comp_method);
+        return kt_source_fail(archive, KT_ERR_UNSUPPORTED,
+                              "member '%s' is packed by method %d: expected stored or deflated; "
+                              "write it with numpy.savez",
+                              name, (int)look->comp_method);
     bool lies = look->comp_size > *budget || look->size / DEFLATE_MOST > look->comp_size + 1;
     if (look->comp_method == ZIP_CM_STORE) lies = lies || look->size != look->comp_size;
     if (lies || (look->size > LARGE && look->size / RATIO_MOST > look->comp_size))
-        return kt_source_fail(archive, KT_ERR_FORMAT, "member '%s' claims %llu bytes, stored in %llu; that is refused, because the "
-                              "archive could be made to fill the memory", name, (unsigned long long)look->size,
-                              (unsigned long long)look->comp_size);
+        return kt_source_fail(archive, KT_ERR_FORMAT,
+                              "member '%s' claims %llu bytes, stored in %llu; that is refused, because the "
+                              "archive could be made to fill the memory",
+                              name, (unsigned long long)look->size, (unsigned long long)look->comp_size);
     *budget -= look->comp_size;
     return KT_OK;
 }
@@ -75,7 +77,8 @@ static kt_status take_member(kt_source *archive, zip_t *zip, zip_uint64_t i, uin
     size_t length = strlen(look.name);
     kt_quote(quote, look.name, length);
     if (length < 4 || strcmp(look.name + length - 4, ".npy") != 0)
-        return kt_source_fail(archive, KT_ERR_FORMAT, "member '%s': expected arrays only (names that end in .npy)", quote);
+        return kt_source_fail(archive, KT_ERR_FORMAT, "member '%s': expected arrays only (names that end in .npy)",
+                              quote);
 
     char *name = kt_copy_text(kt, look.name);
     if (!name) return kt->status;
@@ -84,7 +87,11 @@ static kt_status take_member(kt_source *archive, zip_t *zip, zip_uint64_t i, uin
     kt_text_add(&text, "%s: '%s'", archive->name, quote);
     zip_file_t *file = zip_fopen_index(zip, i, 0);
     if (file) {
-        member_source member = { .source = { .kt = kt, .reader = archive->reader, .name = place, .left = look.size, .exact = true,
+        member_source member = { .source = { .kt = kt,
+                                             .reader = archive->reader,
+                                             .name = place,
+                                             .left = look.size,
+                                             .exact = true,
                                              .read = member_read },
                                  .file = file };
         unsigned char more;
@@ -109,8 +116,10 @@ static kt_status take_archive(kt_file_source *file, kt_arrays *to)
     if (!zip) {
         zip_error_t error;
         zip_error_init_with_code(&error, code);
-        kt_status status = code == ZIP_ER_MEMORY ? kt_no_memory(archive->kt)
-            : kt_source_fail(archive, KT_ERR_FORMAT, "expected a NumPy archive (.npz): %s", zip_error_strerror(&error));
+        kt_status status = code == ZIP_ER_MEMORY
+                               ? kt_no_memory(archive->kt)
+                               : kt_source_fail(archive, KT_ERR_FORMAT, "expected a NumPy archive (.npz): %s",
+                                                zip_error_strerror(&error));
         zip_error_fini(&error);
         return status;
     }
@@ -119,7 +128,8 @@ static kt_status take_archive(kt_file_source *file, kt_arrays *to)
     uint64_t budget = archive->left;
     kt_status status = KT_OK;
     if (count < 0 || count > MEMBERS_MOST)
-        status = kt_source_fail(archive, KT_ERR_UNSUPPORTED, "expected at most %d members, got %lld", MEMBERS_MOST, (long long)count);
+        status = kt_source_fail(archive, KT_ERR_UNSUPPORTED, "expected at most %d members, got %lld", MEMBERS_MOST,
+                                (long long)count);
     for (zip_int64_t i = 0; i < count && status == KT_OK; i++)
         status = take_member(archive, zip, (zip_uint64_t)i, &budget, to);
     zip_discard(zip);
@@ -131,8 +141,9 @@ static kt_status take_archive(kt_file_source *file, kt_arrays *to)
 static kt_status take_archive(kt_file_source *file, kt_arrays *to)
 {
     (void)to;
-    return kt_source_fail(&file->source, KT_ERR_MISSING, "this build was made without libzip, which reads .npz archives; build with "
-                                                         "libzip, or store arrays one by one as .npy");
+    return kt_source_fail(&file->source, KT_ERR_MISSING,
+                          "this build was made without libzip, which reads .npz archives; build with "
+                          "libzip, or store arrays one by one as .npy");
 }
 
 #endif
@@ -153,25 +164,29 @@ kt_arrays *kt_read_npz(kt_context *kt, const char *path)
 
 /* ---- writing ---- */
 
-static kt_status check_list(kt_context *kt, const char *writer, const char *const *names, const kt_array *arrays, int64_t count)
+static kt_status check_list(kt_context *kt, const char *writer, const char *const *names, const kt_array *arrays,
+                            int64_t count)
 {
     if (count < 0 || count > KT_ZIP_MEMBERS_MOST || (count && (!names || !arrays)))
         return kt_fail_at(kt, KT_ERR_VALUE, writer, "expected 0 to %d arrays with their names, got a count of %lld%s",
-                          KT_ZIP_MEMBERS_MOST, (long long)count, count && (!names || !arrays) ? " and no list (NULL)" : "");
+                          KT_ZIP_MEMBERS_MOST, (long long)count,
+                          count && (!names || !arrays) ? " and no list (NULL)" : "");
     for (int64_t i = 0; i < count; i++) {
         if (!names[i] || strlen(names[i]) > KT_ZIP_NAME_MOST)
-            return kt_fail_at(kt, KT_ERR_NAME, writer, "array %lld: expected a name of at most %d bytes, got %s", (long long)i,
-                              KT_ZIP_NAME_MOST, names[i] ? "a longer one" : "none");
+            return kt_fail_at(kt, KT_ERR_NAME, writer, "array %lld: expected a name of at most %d bytes, got %s",
+                              (long long)i, KT_ZIP_NAME_MOST, names[i] ? "a longer one" : "none");
         kt_status status = kt_check_array(kt, writer, names[i], &arrays[i]);
         if (status != KT_OK) return status;
         for (int64_t j = 0; j < i; j++)
             if (strcmp(names[j], names[i]) == 0)
-                return kt_fail_at(kt, KT_ERR_NAME, writer, "two arrays have the name '%.80s'; names must differ", names[i]);
+                return kt_fail_at(kt, KT_ERR_NAME, writer, "two arrays have the name '%.80s'; names must differ",
+                                  names[i]);
     }
     return KT_OK;
 }
 
-kt_status kt_write_npz(kt_context *kt, const char *path, const char *const *names, const kt_array *arrays, int64_t count)
+kt_status kt_write_npz(kt_context *kt, const char *path, const char *const *names, const kt_array *arrays,
+                       int64_t count)
 {
     const char *writer = "kt_write_npz";
     if (!kt) return KT_ERR_VALUE;

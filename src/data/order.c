@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* data/order.c: see order.h. In a small network's epoch the shuffle is the data set's largest part, so words are made in bulk
- * and the rows are 32 bits wide.
+/* data/order.c: see order.h. In a small network's epoch the shuffle is the data set's largest part, so words are made
+ * in bulk and the rows are 32 bits wide.
  */
 #include "data/order.h"
 

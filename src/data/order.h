@@ -2,7 +2,8 @@
 /* data/order.h: the order of rows in an epoch: a pure function of (seed, epoch, rows).
  *
  * Fisher and Yates's shuffle (Durstenfeld's form) with Philox words, each brought into its range by Lemire's unbiased
- * multiplication. Neither threads nor the place from which an epoch is entered can change it, so a position is two numbers.
+ * multiplication. Neither threads nor the place from which an epoch is entered can change it, so a position is two
+ * numbers.
  */
 #ifndef KT_DATA_ORDER_H
 #define KT_DATA_ORDER_H

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* data/prefetch.c: see prefetch.h.
  *
- * A ring of ahead + 1 slots: slots taken..made-1 are ready or, the first of them, in the consumer's hands. The thread fills slot
- * `made` outside of the lock; nobody else touches it. A change of position gives the ring a new generation: what the thread is
- * filling then is dropped when it comes back, and it begins again with slot 0. All memory is taken when the ring is
- * made, because the context's heap belongs to the consumer's thread; both sides sleep on conditions, neither spins.
+ * A ring of ahead + 1 slots: slots taken..made-1 are ready or, the first of them, in the consumer's hands. The thread
+ * fills slot `made` outside of the lock; nobody else touches it. A change of position gives the ring a new generation:
+ * what the thread is filling then is dropped when it comes back, and it begins again with slot 0. All memory is taken
+ * when the ring is made, because the context's heap belongs to the consumer's thread; both sides sleep on conditions,
+ * neither spins.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -19,12 +20,12 @@ struct kt_prefetch {
     const kt_batcher *batcher;
     unsigned char *ring;
     uint64_t slots;
-    kt_order order;             /* the thread's; the consumer's where there is no thread */
-    int64_t epoch, index;       /* the consumer's: what it will ask for next if nothing was sought */
-    bool tried, running;        /* was a thread asked for; is there one */
-    pid_t process;              /* in which */
+    kt_order order;       /* the thread's; the consumer's where there is no thread */
+    int64_t epoch, index; /* the consumer's: what it will ask for next if nothing was sought */
+    bool tried, running;  /* was a thread asked for; is there one */
+    pid_t process;        /* in which */
     pthread_t thread;
-    pthread_mutex_t lock;       /* guards all below */
+    pthread_mutex_t lock; /* guards all below */
     pthread_cond_t ready, room;
     bool stop, held;
     uint64_t generation, made, taken;
@@ -69,8 +70,8 @@ static void begin_at(kt_prefetch *p, int64_t epoch, int64_t index)
     p->make_index = index;
 }
 
-/* Makes the thread of this process. In a forked child the parent's lock may be held by a thread that is not there: everything is
- * made new. */
+/* Makes the thread of this process. In a forked child the parent's lock may be held by a thread that is not there:
+ * everything is made new. */
 static void start(kt_prefetch *p, int64_t epoch, int64_t index)
 {
     p->tried = true;

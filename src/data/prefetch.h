@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* data/prefetch.h: one thread that gathers batches ahead of the consumer.
  *
- * The thread owns no position: the consumer says which batch it wants each time, and asking for another one than the next
- * starts the thread anew from there. So seeking, a fork and a thread that the system refuses change the speed, never
- * the batches.
+ * The thread owns no position: the consumer says which batch it wants each time, and asking for another one than the
+ * next starts the thread anew from there. So seeking, a fork and a thread that the system refuses change the speed,
+ * never the batches.
  */
 #ifndef KT_DATA_PREFETCH_H
 #define KT_DATA_PREFETCH_H

@@ -2,8 +2,8 @@
 /* data/sink.c: see sink.h.
  *
  * The temporary name is tried with O_EXCL, not made by mkstemp, so that the file gets the permissions that the host's
- * umask gives. A process may have a limit on the size of its files; a write beyond it raises SIGXFSZ, which kills, so the
- * limit is asked first and met as a full disk would be.
+ * umask gives. A process may have a limit on the size of its files; a write beyond it raises SIGXFSZ, which kills, so
+ * the limit is asked first and met as a full disk would be.
  */
 #define _POSIX_C_SOURCE 200809L
 #define _FILE_OFFSET_BITS 64
@@ -24,8 +24,8 @@
 static kt_status sink_fail(kt_sink *sink, int error, const char *what)
 {
     char why[KT_WHY_SIZE];
-    return kt_fail_at(sink->kt, KT_ERR_IO, sink->writer, "%s: %s: %s; the file was left as it was", kt_path_tail(sink->path),
-                      what, kt_why(why, error));
+    return kt_fail_at(sink->kt, KT_ERR_IO, sink->writer, "%s: %s: %s; the file was left as it was",
+                      kt_path_tail(sink->path), what, kt_why(why, error));
 }
 
 kt_status kt_sink_open(kt_sink *sink, kt_context *kt, const char *writer, const char *path)
@@ -115,8 +115,10 @@ kt_status kt_sink_close(kt_sink *sink, kt_status status)
     if (close(sink->fd) != 0 && status == KT_OK) status = sink_fail(sink, errno, "cannot be written");
     if (status == KT_OK && rename(sink->temporary, sink->path) != 0)
         status = sink_fail(sink, errno, "cannot get its name");
-    if (status != KT_OK) (void)unlink(sink->temporary);
-    else sync_folder(sink);
+    if (status != KT_OK)
+        (void)unlink(sink->temporary);
+    else
+        sync_folder(sink);
     kt_give(sink->kt, sink->temporary);
     sink->temporary = NULL;
     sink->fd = -1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* data/sink.h: a file that appears whole or not at all.
  *
- * Bytes go to a new name in the same folder; commit makes them durable and renames. Whoever is killed half way leaves the old
- * file as it was.
+ * Bytes go to a new name in the same folder; commit makes them durable and renames. Whoever is killed half way leaves
+ * the old file as it was.
  */
 #ifndef KT_DATA_SINK_H
 #define KT_DATA_SINK_H

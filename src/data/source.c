@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* data/source.c: files and memory as sources.
  *
- * A file is opened without blocking and must be a regular one: a pipe or a terminal could keep the host waiting for ever,
- * and a device need not end. Its size at opening bounds everything; a file that grows or shrinks meanwhile gives an error
- * or is cut at that size, nothing worse.
+ * A file is opened without blocking and must be a regular one: a pipe or a terminal could keep the host waiting for
+ * ever, and a device need not end. Its size at opening bounds everything; a file that grows or shrinks meanwhile gives
+ * an error or is cut at that size, nothing worse.
  */
 #define _POSIX_C_SOURCE 200809L
 #define _FILE_OFFSET_BITS 64
@@ -78,9 +78,10 @@ static size_t memory_read(kt_source *self, void *to, size_t bytes)
 
 void kt_memory_open(kt_memory_source *memory, kt_context *kt, const char *reader, const void *data, size_t bytes)
 {
-    *memory = (kt_memory_source){ .source = { .kt = kt, .reader = reader, .name = "memory", .left = bytes, .exact = true,
-                                              .read = memory_read },
-                                  .at = data };
+    *memory = (kt_memory_source){
+        .source = { .kt = kt, .reader = reader, .name = "memory", .left = bytes, .exact = true, .read = memory_read },
+        .at = data
+    };
 }
 
 kt_status kt_source_take(kt_source *source, void *to, size_t bytes)
@@ -89,8 +90,8 @@ kt_status kt_source_take(kt_source *source, void *to, size_t bytes)
     size_t got = want ? source->read(source, to, want) : 0;
     source->left -= got;
     if (got == bytes) return KT_OK;
-    return kt_source_fail(source, KT_ERR_FORMAT, "ends too early: expected %zu more bytes, got %zu; the file is cut or damaged",
-                          bytes, got);
+    return kt_source_fail(source, KT_ERR_FORMAT,
+                          "ends too early: expected %zu more bytes, got %zu; the file is cut or damaged", bytes, got);
 }
 
 kt_status kt_source_end(kt_source *source)
@@ -99,8 +100,9 @@ kt_status kt_source_end(kt_source *source)
     bool follows = source->exact ? source->left > 0 : source->read(source, &more, 1) == 1;
     if (source->kt->status != KT_OK) return source->kt->status;
     if (!follows) return KT_OK;
-    return kt_source_fail(source, KT_ERR_FORMAT, "bytes follow after the data that the header announces; the file is damaged "
-                                                 "or holds more than one array");
+    return kt_source_fail(source, KT_ERR_FORMAT,
+                          "bytes follow after the data that the header announces; the file is damaged "
+                          "or holds more than one array");
 }
 
 kt_status kt_source_fail(kt_source *source, kt_status status, const char *format, ...)

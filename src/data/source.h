@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* data/source.h: where bytes come from, and never more of them than there can be.
  *
- * Every reader takes a source instead of a file: the same parser then reads files, members of archives, gzip streams and
- * the memory of a fuzzer. `left` is the whole defence against files whose headers lie: nothing is allocated for a claim
- * before the claim is compared with it.
+ * Every reader takes a source instead of a file: the same parser then reads files, members of archives, gzip streams
+ * and the memory of a fuzzer. `left` is the whole defence against files whose headers lie: nothing is allocated for a
+ * claim before the claim is compared with it.
  */
 #ifndef KT_DATA_SOURCE_H
 #define KT_DATA_SOURCE_H
@@ -31,7 +31,8 @@ typedef struct kt_memory_source {
     const unsigned char *at;
 } kt_memory_source;
 
-/* A regular file (anything else could block), opened for reading. `name` of the source lives in the path's own memory. */
+/* A regular file (anything else could block), opened for reading. `name` of the source lives in the path's own
+ * memory. */
 kt_status kt_file_open(kt_file_source *file, kt_context *kt, const char *reader, const char *path);
 void kt_file_close(kt_file_source *file);
 void kt_memory_open(kt_memory_source *memory, kt_context *kt, const char *reader, const void *data, size_t bytes);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* data/standardise.c: columns of mean 0 and deviation 1.
  *
- * Two passes in double, so that a large mean does not eat the deviation. Constant columns are found by their least and largest
- * value, not by a deviation of 0, which rounding may miss.
+ * Two passes in double, so that a large mean does not eat the deviation. Constant columns are found by their least and
+ * largest value, not by a deviation of 0, which rounding may miss.
  */
 #include <math.h>
 #include <string.h>
@@ -33,8 +33,10 @@ static kt_status measure(kt_context *kt, const kt_array *x, int64_t rows, int64_
         for (int64_t j = 0; j < columns; j++, i++) {
             double v = element(x, i);
             if (!isfinite(v))
-                return kt_fail_at(kt, KT_ERR_NAN, "kt_standardise", "row %lld, column %lld: expected finite numbers, got %s; repair "
-                                  "the data or leave the row out", (long long)r, (long long)j, isnan(v) ? "NaN" : "an infinity");
+                return kt_fail_at(kt, KT_ERR_NAN, "kt_standardise",
+                                  "row %lld, column %lld: expected finite numbers, got %s; repair "
+                                  "the data or leave the row out",
+                                  (long long)r, (long long)j, isnan(v) ? "NaN" : "an infinity");
             c[j].sum += v;
             if (r == 0 || v < c[j].least) c[j].least = v;
             if (r == 0 || v > c[j].most) c[j].most = v;
@@ -49,8 +51,10 @@ static kt_status measure(kt_context *kt, const kt_array *x, int64_t rows, int64_
         c[j].scale = sqrt(c[j].squares / (double)rows);
         if (c[j].least < c[j].most && c[j].scale > 0 && isfinite(c[j].scale)) continue;
         if (c[j].least < c[j].most)
-            return kt_fail_at(kt, KT_ERR_VALUE, "kt_standardise", "column %lld: its values span too many sizes for float64; scale it "
-                              "first", (long long)j);
+            return kt_fail_at(kt, KT_ERR_VALUE, "kt_standardise",
+                              "column %lld: its values span too many sizes for float64; scale it "
+                              "first",
+                              (long long)j);
         c[j].mean = c[j].least;
         c[j].scale = 1;
     }
@@ -82,8 +86,10 @@ kt_array kt_standardise(kt_context *kt, kt_array x, double *mean, double *deviat
     for (int64_t r = 0, i = 0; r < rows; r++)
         for (int64_t j = 0; j < columns; j++, i++) {
             double v = (element(&x, i) - c[j].mean) / c[j].scale;
-            if (dtype == KT_FLOAT64) ((double *)to)[i] = v;
-            else ((float *)to)[i] = (float)v;
+            if (dtype == KT_FLOAT64)
+                ((double *)to)[i] = v;
+            else
+                ((float *)to)[i] = (float)v;
         }
     for (int64_t j = 0; j < columns; j++) {
         if (mean) mean[j] = c[j].mean;

@@ -2,9 +2,9 @@
 /* data/zip.c: see zip.h. Layout after PKWARE's APPNOTE 6.3: local header, name, data, for each member; then the central
  * directory and its end.
  *
- * Sizes and offsets that 32 bits do not hold go into the zip64 fields; smaller archives have none, as readers expect. More
- * members than 16 bits can count are refused by the caller. Checksums are computed over the caller's memory before the header is
- * written, so nothing is patched afterwards.
+ * Sizes and offsets that 32 bits do not hold go into the zip64 fields; smaller archives have none, as readers expect.
+ * More members than 16 bits can count are refused by the caller. Checksums are computed over the caller's memory before
+ * the header is written, so nothing is patched afterwards.
  */
 #include "data/zip.h"
 
@@ -117,8 +117,8 @@ static kt_status send_central(kt_zip_writer *zip, const kt_zip_member *m)
     put(&h, 0x02014B50, 4);
     put(&h, 3 << 8 | 45, 2); /* made on Unix, so that the mode below counts */
     put_common(&h, m, wide_size || wide_at, extra.used);
-    put(&h, 0, 2);           /* comment */
-    put(&h, 0, 2);           /* disk */
+    put(&h, 0, 2); /* comment */
+    put(&h, 0, 2); /* disk */
     put(&h, 0, 2);
     put(&h, (uint64_t)0100644 << 16, 4);
     put(&h, low(m->at), 4);
@@ -127,16 +127,14 @@ static kt_status send_central(kt_zip_writer *zip, const kt_zip_member *m)
 
 /* ---- writing ---- */
 
-void kt_zip_begin(kt_zip_writer *zip, kt_sink *sink)
-{
-    *zip = (kt_zip_writer){ .sink = sink };
-}
+void kt_zip_begin(kt_zip_writer *zip, kt_sink *sink) { *zip = (kt_zip_writer){ .sink = sink }; }
 
 kt_status kt_zip_add(kt_zip_writer *zip, const char *name, const char *ending, const void *head, size_t head_bytes,
                      const void *data, size_t data_bytes)
 {
     kt_context *kt = zip->sink->kt;
-    if (!kt_grow(&kt->heap, &zip->members, &zip->capacity, zip->count + 1, sizeof *zip->members)) return kt_no_memory(kt);
+    if (!kt_grow(&kt->heap, &zip->members, &zip->capacity, zip->count + 1, sizeof *zip->members))
+        return kt_no_memory(kt);
     crc_tables tables;
     crc_build(&tables);
     uint32_t crc = crc_add(&tables, crc_add(&tables, 0, head, head_bytes), data, data_bytes);

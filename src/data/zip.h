@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* data/zip.h: writes a zip of stored members, which is what numpy.savez makes.
  *
- * Storing takes no compression, so it takes no library: weights can be saved in every build. The bytes depend on names and
- * contents alone (no clock), so equal weights give equal files.
+ * Storing takes no compression, so it takes no library: weights can be saved in every build. The bytes depend on names
+ * and contents alone (no clock), so equal weights give equal files.
  */
 #ifndef KT_DATA_ZIP_H
 #define KT_DATA_ZIP_H

@@ -98,7 +98,7 @@ kt_status kt_pass_order(kt_plan *plan)
     }
     qsort(keys, n, sizeof *keys, by_key);
     for (uint32_t s = 0; s < n; s++) sorted[s] = plan->steps[keys[s].step];
-    memcpy(plan->steps, sorted, n * sizeof *sorted);
+    if (n) memcpy(plan->steps, sorted, n * sizeof *sorted); /* a plan without steps has no list */
     for (uint32_t s = 0; s < n; s++)
         for (uint32_t o = 0; o < plan->steps[s].n_out && !plan->steps[s].dead; o++)
             plan->values[plan->steps[s].out[o]].producer = s;

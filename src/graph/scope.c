@@ -234,6 +234,7 @@ kt_status kt_read(kt_tensor *x, void *to, kt_dtype dtype, int64_t count)
     }
     kt_variable_state *variable = kt_variable_of(x);
     if (variable) {
+        if (!variable->buffer && !kt_variable_read(variable)) return kt->status;
         if (variable->trace == kt->graph->trace.id && variable->current && variable->current->node->variable == NULL &&
             kt_trace_close(kt, NULL, 0, false) != KT_OK)
             return kt->status;

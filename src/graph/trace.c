@@ -133,6 +133,11 @@ kt_tensor *kt_variable_read(kt_variable_state *variable)
     kt_context *kt = variable->kt;
     kt_graph *graph = kt->graph;
     if (variable->current && variable->trace == graph->trace.id) return variable->current;
+    if (!variable->buffer) {
+        kt_fail_at(kt, KT_ERR_STATE, NULL, "variable '%s' is used after the model or optimizer it belonged to was freed",
+                   variable->name);
+        return NULL;
+    }
     kt_node *node = kt_node_new(kt, graph->scope, &kt_op_read, 0, 1, 0, 0);
     if (!node) return NULL;
     node->variable = variable;

@@ -18,6 +18,21 @@ static void variable_release(kt_context *kt, kt_object *object)
     kt_give(kt, variable);
 }
 
+void kt_variable_free(kt_tensor *x)
+{
+    kt_variable_state *variable = kt_variable_of(x);
+    if (!variable || !variable->buffer) return;
+    kt_context *kt = variable->kt;
+    if (variable->current && variable->trace == kt->graph->trace.id) {
+        if (kt->graph->capturing) kt_trace_reset(kt);
+        else kt_trace_close(kt, NULL, 0, false);
+    }
+    kt->backend->release(kt, variable->buffer);
+    variable->buffer = NULL;  /* the rest is small and stays: recorded nodes point to it */
+    variable->version++;
+    variable->current = NULL;
+}
+
 kt_tensor *kt_variable_zeros(kt_context *kt, const char *name, kt_dtype dtype, kt_shape shape)
 {
     if (!kt || kt->status != KT_OK) return NULL;
@@ -70,6 +85,9 @@ static kt_status settle(kt_variable_state *variable)
 {
     kt_context *kt = variable->kt;
     if (kt->status != KT_OK) return kt->status;
+    if (!variable->buffer)
+        return kt_fail_at(kt, KT_ERR_STATE, NULL, "variable '%s' is used after the model or optimizer it belonged to was freed",
+                          variable->name);
     if (!variable->current || variable->trace != kt->graph->trace.id) { /* nothing recorded has read or assigned it */
         variable->current = NULL;
         variable->version++;

@@ -15,11 +15,11 @@ enum { /* one number for each line */
 #define KT_JOIN_(a, b) a##b
 #include "nn/activations.def"
 #undef KT_ACTIVATION
-    N_ACTIVATIONS
+       N_ACTIVATIONS
 };
 
-#define KT_ACTIVATION(name, formula) \
-    static kt_tensor *KT_JOIN(activation_, __LINE__)(kt_tensor *x) { return formula; }
+#define KT_ACTIVATION(name, formula)                                                                                   \
+    static kt_tensor *KT_JOIN(activation_, __LINE__)(kt_tensor * x) { return formula; }
 #include "nn/activations.def"
 #undef KT_ACTIVATION
 
@@ -32,10 +32,7 @@ static const struct activation {
 #undef KT_ACTIVATION
 };
 
-static kt_tensor *linear(kt_tensor *x)
-{
-    return x;
-}
+static kt_tensor *linear(kt_tensor *x) { return x; }
 
 kt_activation_fn *kt_find_activation(kt_context *kt, const char *name)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* nn/initializer.c: initializers by name, and a new variable filled by one.
  *
- * Values are made on the host in double, whatever the back-end: the first weights are the same everywhere. The seed is the
- * configuration's (then the same numbers for every weight, as in Keras) or comes from the context's seed and the weight's
- * path, so that neither the order of building nor other layers change a layer's first weights.
+ * Values are made on the host in double, whatever the back-end: the first weights are the same everywhere. The
+ * seed is the configuration's (then the same numbers for every weight, as in Keras) or comes from the context's
+ * seed and the weight's path, so that neither the order of building nor other layers change a layer's first
+ * weights.
  */
 #include <string.h>
 
@@ -51,7 +52,8 @@ kt_status kt_initialize(kt_context *kt, const kt_initializer_spec *spec, const c
     size_t bytes;
     if (count == 0) return kt->status;
     if (spec->config.u.size == 0)
-        return kt_fail_at(kt, KT_ERR_VALUE, spec->cls->name, "expected a description such as kt_he_normal(), got an empty one");
+        return kt_fail_at(kt, KT_ERR_VALUE, spec->cls->name,
+                          "expected a description such as kt_he_normal(), got an empty one");
     if (count < 0 || !kt_mul_size((size_t)count, sizeof(double), &bytes)) return kt_no_memory(kt);
     const kt_field *field = kt_field_named(spec->cls->fields, "seed");
     if (field && field->kind == KT_FIELD_INT) memcpy(&seed, spec->config.u.bytes + field->offset, sizeof seed);
@@ -59,7 +61,8 @@ kt_status kt_initialize(kt_context *kt, const kt_initializer_spec *spec, const c
     double *values = kt_take(kt, bytes);
     if (!values) return kt->status;
     kt_status status = spec->cls->fill(kt, &spec->config, shape, key, values, count);
-    if (status != KT_OK) kt_fail_at(kt, status, spec->cls->name, "the initializer failed for '%s' without saying why", path);
+    if (status != KT_OK)
+        kt_fail_at(kt, status, spec->cls->name, "the initializer failed for '%s' without saying why", path);
     if (kt->status == KT_OK) kt_variable_set(variable, kt_array_of(values, KT_FLOAT64, shape));
     kt_give(kt, values);
     return kt->status;

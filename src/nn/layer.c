@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* nn/layer.c: the life of a layer: made from a description, built and called, ended.
  *
- * A call enters a frame with the layer's path, so that errors, summaries and random streams know where they are. Streams are numbered by
- * (path, ordinal of the call, ordinal of the draw); ordinals start again with each step and each capture, so a captured step and the
- * same step recorded by hand draw the same numbers. A call that is only asked for shapes (symbols) does not count.
+ * A call enters a frame with the layer's path, so that errors, summaries and random streams know where they
+ * are. Streams are numbered by (path, ordinal of the call, ordinal of the draw); ordinals start again with each
+ * step and each capture, so a captured step and the same step recorded by hand draw the same numbers. A call
+ * that is only asked for shapes (symbols) does not count.
  *
  * Weights and lists of weights are in weights.c, descriptions in spec.c.
  */
@@ -16,7 +17,7 @@
 
 #include <keratin/ops.h>
 
-enum { MAX_INPUTS = 64, MAX_PATH = 1000 };
+enum { MAX_INPUTS = 64, FEW_INPUTS = 4, MAX_PATH = 1000 };
 
 /* ---- making ---- */
 
@@ -31,17 +32,22 @@ typedef struct description { /* a spec, taken apart */
 static kt_status take_apart(kt_context *kt, const kt_layer_spec *spec, kt_custom_box *box, description *d)
 {
     if (kt_spec_custom(spec, box)) {
-        if (!box->cls) return kt_fail_at(kt, KT_ERR_VALUE, "kt_custom", "expected a class, as in kt_custom(&my_class), got NULL");
+        if (!box->cls)
+            return kt_fail_at(kt, KT_ERR_VALUE, "kt_custom", "expected a class, as in kt_custom(&my_class), got NULL");
         if (box->too_big)
-            return kt_fail_at(kt, KT_ERR_VALUE, box->cls->name, "expected a configuration of at most %zu bytes, got %zu; put what is "
-                              "larger behind a pointer", sizeof box->config, box->cls->config_size);
+            return kt_fail_at(kt, KT_ERR_VALUE, box->cls->name,
+                              "expected a configuration of at most %zu bytes, got %zu; put what is "
+                              "larger behind a pointer",
+                              sizeof box->config, box->cls->config_size);
         *d = (description){ box->cls, box->config, box->cls->config_size, box->name, box->frozen };
     } else {
         size_t size = spec->config.u.size;
         if (!spec->cls || (size == 0 && spec->cls->config_size != 0) || size > sizeof spec->config)
-            return kt_fail_at(kt, KT_ERR_VALUE, spec->cls ? spec->cls->name : "layer", "expected a description such as kt_dense(64), "
+            return kt_fail_at(kt, KT_ERR_VALUE, spec->cls ? spec->cls->name : "layer",
+                              "expected a description such as kt_dense(64), "
                               "got an empty one; in C++ call kt_dense_init first");
-        *d = (description){ spec->cls, &spec->config, size < spec->cls->config_size ? size : spec->cls->config_size, NULL, false };
+        *d = (description){ spec->cls, &spec->config, size < spec->cls->config_size ? size : spec->cls->config_size,
+                            NULL, false };
     }
     return KT_OK;
 }
@@ -51,10 +57,12 @@ static kt_status name_layer(kt_layer *layer, const char *given, const char *name
 {
     kt_context *kt = layer->kt;
     const kt_field *field = kt_field_named(layer->cls->fields, "name");
-    if (!given && field && field->kind == KT_FIELD_STRING) memcpy(&given, (char *)layer->config + field->offset, sizeof given);
+    if (!given && field && field->kind == KT_FIELD_STRING)
+        memcpy(&given, (char *)layer->config + field->offset, sizeof given);
     if (!given) given = name;
     if (given && (!given[0] || strchr(given, '/') || strlen(given) > 200))
-        return kt_fail_at(kt, KT_ERR_VALUE, layer->cls->name, "expected a name of 1 to 200 characters without '/', got '%.64s'", given);
+        return kt_fail_at(kt, KT_ERR_VALUE, layer->cls->name,
+                          "expected a name of 1 to 200 characters without '/', got '%.64s'", given);
     layer->name = given ? kt_intern(kt, given) : kt_nn_name(kt, layer->cls->name ? layer->cls->name : "layer");
     return kt->status;
 }
@@ -64,13 +72,14 @@ static void end(kt_layer *layer, bool variables);
 kt_layer *kt_layer_make(kt_context *kt, const kt_layer_spec *spec, const char *name)
 {
     kt_custom_box box;
-    description d;
+    description d = { 0 };
     if (!kt || kt->status != KT_OK || !kt_nn_of(kt)) return NULL;
     if (kt_spec_is_existing(spec)) {
         kt_layer *layer = kt_spec_existing(spec);
         if (layer && layer->kt == kt) return layer;
-        kt_fail_at(kt, KT_ERR_VALUE, "kt_existing", layer ? "the layer belongs to another context; make one in this context"
-                                                          : "expected a layer that exists, got NULL");
+        kt_fail_at(kt, KT_ERR_VALUE, "kt_existing",
+                   layer ? "the layer belongs to another context; make one in this context"
+                         : "expected a layer that exists, got NULL");
         return NULL;
     }
     if (take_apart(kt, spec, &box, &d) != KT_OK) return NULL;
@@ -85,12 +94,14 @@ kt_layer *kt_layer_make(kt_context *kt, const kt_layer_spec *spec, const char *n
     if (d.bytes) memcpy(layer->config, d.config, d.bytes);
     if (kt_own_fields(kt, d.cls->fields, layer->config) != KT_OK || name_layer(layer, d.name, name) != KT_OK) goto fail;
     const kt_field *frozen = kt_field_named(d.cls->fields, "frozen");
-    if (frozen && frozen->kind == KT_FIELD_BOOL) memcpy(&d.frozen, (char *)layer->config + frozen->offset, sizeof d.frozen);
+    if (frozen && frozen->kind == KT_FIELD_BOOL)
+        memcpy(&d.frozen, (char *)layer->config + frozen->offset, sizeof d.frozen);
     layer->trainable = !d.frozen;
     if (d.cls->create) {
         kt_frame outer = kt_frame_enter(kt, layer->name, 0);
         kt_status status = d.cls->create(layer);
-        if (status != KT_OK) kt_fail_at(kt, status, d.cls->name, "its create refused the configuration without saying why");
+        if (status != KT_OK)
+            kt_fail_at(kt, status, d.cls->name, "its create refused the configuration without saying why");
         kt_frame_leave(kt, outer);
         if (kt->status != KT_OK) goto fail;
     }
@@ -117,11 +128,7 @@ kt_layer *kt_layer_new(kt_context *kt, kt_layer_spec spec)
 
 static void end_contents(kt_layer *layer, bool variables)
 {
-    for (size_t i = 0; variables && i < layer->n_weights; i++) {
-        kt_variable_state *variable = kt_variable_of(layer->weights[i].variable);
-        kt_disown(&variable->object);
-        variable->object.release(layer->kt, &variable->object);
-    }
+    for (size_t i = 0; variables && i < layer->n_weights; i++) kt_variable_free(layer->weights[i].variable);
     for (size_t i = 0; i < layer->n_subs; i++)
         if (layer->subs[i].owned) end(layer->subs[i].layer, variables);
     layer->n_weights = layer->n_subs = 0;
@@ -162,7 +169,8 @@ static kt_status fix_path(kt_layer *layer)
     kt_text text = kt_text_in(path, sizeof path);
     kt_text_add(&text, kt->frame.path[0] ? "%s/%s" : "%s%s", kt->frame.path, layer->name);
     if (text.length > MAX_PATH)
-        return kt_fail_at(kt, KT_ERR_VALUE, layer->name, "layers are nested too deep: a path may have %d characters", MAX_PATH);
+        return kt_fail_at(kt, KT_ERR_VALUE, layer->name, "layers are nested too deep: a path may have %d characters",
+                          MAX_PATH);
     layer->path = kt_intern(kt, path);
     return kt->status;
 }
@@ -174,7 +182,8 @@ static kt_status build(kt_layer *layer, const kt_desc *x)
     kt_nn *nn = kt->nn;
     if (layer->built) return KT_OK;
     if (layer->building)
-        return kt_fail_at(kt, KT_ERR_STATE, layer->cls->name, "the layer was called by its own build: call it when build has returned");
+        return kt_fail_at(kt, KT_ERR_STATE, layer->cls->name,
+                          "the layer was called by its own build: call it when build has returned");
     layer->building = true;
     kt_status status = layer->cls->build ? layer->cls->build(layer, x) : KT_OK;
     layer->building = false;
@@ -218,17 +227,41 @@ static kt_tensor *run_class(kt_layer *layer, kt_tensor *const *inputs, int n)
     const kt_layer_class *cls = layer->cls;
     if (cls->call && n == 1) return cls->call(layer, inputs[0]);
     if (cls->call_with) return cls->call_with(layer, &(kt_call_args){ inputs, n });
-    if (cls->call) kt_fail_at(layer->kt, KT_ERR_VALUE, cls->name, "expected one tensor, got %d; its class has no call_with", n);
-    else kt_fail_at(layer->kt, KT_ERR_STATE, cls->name, "the class has neither call nor call_with: give it one");
+    if (cls->call)
+        kt_fail_at(layer->kt, KT_ERR_VALUE, cls->name, "expected one tensor, got %d; its class has no call_with", n);
+    else
+        kt_fail_at(layer->kt, KT_ERR_STATE, cls->name, "the class has neither call nor call_with: give it one");
     return NULL;
+}
+
+/* In the layer's frame. */
+static kt_tensor *build_and_run(kt_layer *layer, kt_tensor *const *given, int n)
+{
+    kt_context *kt = layer->kt;
+    kt_tensor *few_inputs[FEW_INPUTS], **inputs = few_inputs, *y = NULL;
+    kt_desc few_descs[FEW_INPUTS], *descs = few_descs; /* calls nest: the stack stays small */
+    void *many = NULL;
+    if (n > FEW_INPUTS) {
+        many = kt_take(kt, (size_t)n * (sizeof *descs + sizeof *inputs));
+        if (!many) return NULL;
+        descs = many;
+        inputs = (kt_tensor **)(void *)(descs + n);
+    }
+    if (prepare_inputs(layer, given, inputs, descs, n) && build(layer, descs) == KT_OK) {
+        y = run_class(layer, inputs, n);
+        if (!y && kt->status == KT_OK)
+            kt_fail_at(kt, KT_ERR_VALUE, layer->cls->name,
+                       "its call gave no tensor (NULL): return the result of an op");
+        if (kt->status != KT_OK) y = NULL;
+    }
+    kt_give(kt, many);
+    return y;
 }
 
 static kt_tensor *call(kt_layer *layer, kt_tensor *const *given, int n)
 {
     kt_context *kt = layer->kt;
     kt_nn *nn = kt->nn;
-    kt_tensor *inputs[MAX_INPUTS], *y = NULL;
-    kt_desc descs[MAX_INPUTS];
     if (fix_path(layer) != KT_OK) return NULL;
     if (layer->step != kt->random_step || layer->captures != kt->captures) layer->calls = 0;
     layer->step = kt->random_step;
@@ -238,12 +271,7 @@ static kt_tensor *call(kt_layer *layer, kt_tensor *const *given, int n)
     kt_frame outer = kt_frame_enter(kt, layer->path, layer->calls);
     if (!kt->symbolic) layer->calls++;
     nn->depth++;
-    if (prepare_inputs(layer, given, inputs, descs, n) && build(layer, descs) == KT_OK) {
-        y = run_class(layer, inputs, n);
-        if (!y && kt->status == KT_OK)
-            kt_fail_at(kt, KT_ERR_VALUE, layer->cls->name, "its call gave no tensor (NULL): return the result of an op");
-        if (kt->status != KT_OK) y = NULL;
-    }
+    kt_tensor *y = build_and_run(layer, given, n);
     if (y) layer->output = y->desc;
     nn->depth--;
     kt_frame_leave(kt, outer);
@@ -276,8 +304,10 @@ kt_tensor *kt_call_layer_many(kt_layer *layer, kt_tensor *const *inputs, int n)
     for (int i = 0; i < n; i++) {
         if (!inputs[i]) return NULL;
         if (kt_context_of(inputs[i]) != kt) {
-            kt_fail_at(kt, KT_ERR_VALUE, layer->name, "input %d belongs to another context; copy its value with kt_read and "
-                                                      "kt_constant", i);
+            kt_fail_at(kt, KT_ERR_VALUE, layer->name,
+                       "input %d belongs to another context; copy its value with kt_read and "
+                       "kt_constant",
+                       i);
             return NULL;
         }
         symbols = symbols || kt_is_symbol(inputs[i]);
@@ -285,7 +315,4 @@ kt_tensor *kt_call_layer_many(kt_layer *layer, kt_tensor *const *inputs, int n)
     return symbols && !kt->symbolic ? call_on_symbols(layer, inputs, n) : call(layer, inputs, n);
 }
 
-kt_tensor *kt_call_layer(kt_layer *layer, kt_tensor *x)
-{
-    return kt_call_layer_many(layer, &x, 1);
-}
+kt_tensor *kt_call_layer(kt_layer *layer, kt_tensor *x) { return kt_call_layer_many(layer, &x, 1); }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* nn/layer.h: the inside of a layer, for src/nn itself and for the models above it.
  *
- * A layer is made from a description, named at once (automatic names are counted per context, as Keras counts them) and built at
- * its first call, when its path is fixed: the path of the layer whose call is running, then its own name. Models are layers
- * whose call runs other layers; they adopt those as sub-layers. The terms of add_loss belong to the latest outermost
- * call, and regularizers to every trainable weight that has one.
+ * A layer is made from a description, named at once (automatic names are counted per context, as Keras counts
+ * them) and built at its first call, when its path is fixed: the path of the layer whose call is running, then
+ * its own name. Models are layers whose call runs other layers; they adopt those as sub-layers. The terms of
+ * add_loss belong to the latest outermost call, and regularizers to every trainable weight that has one.
  *
  * A layer must not know plans, back-ends or fit.
  */
@@ -17,31 +17,31 @@
 #include "core/tensor.h"
 
 typedef struct kt_layer_weight {
-    const char *name;        /* "kernel" */
+    const char *name; /* "kernel" */
     kt_tensor *variable;
-    bool trainable;          /* as it was made; the layer's own flag comes on top */
+    bool trainable; /* as it was made; the layer's own flag comes on top */
     kt_regularizer_spec regularizer;
 } kt_layer_weight;
 
 typedef struct kt_layer_sub {
-    const char *key;         /* kt_sublayer finds it by this */
+    const char *key; /* kt_sublayer finds it by this */
     kt_layer *layer;
-    bool owned;              /* dies with its parent */
+    bool owned; /* dies with its parent */
 } kt_layer_sub;
 
 typedef struct kt_layer_terms { /* what add_loss was given */
     kt_tensor **at;
     size_t count, capacity;
-    uint64_t outer;          /* kt_nn.outer of the outermost call they belong to */
+    uint64_t outer; /* kt_nn.outer of the outermost call they belong to */
 } kt_layer_terms;
 
 struct kt_layer {
-    kt_object object;        /* owned by the context, unless a parent owns it */
+    kt_object object; /* owned by the context, unless a parent owns it */
     kt_context *kt;
     const kt_layer_class *cls;
-    const char *name;        /* "dense_1", interned */
-    const char *path;        /* "sequential/dense_1", interned; NULL before the first call */
-    void *config;            /* cls->config_size bytes; its texts are the context's */
+    const char *name; /* "dense_1", interned */
+    const char *path; /* "sequential/dense_1", interned; NULL before the first call */
+    void *config;     /* cls->config_size bytes; its texts are the context's */
     void *state;
     size_t state_bytes;
     bool built, building, trainable;
@@ -57,21 +57,21 @@ struct kt_layer {
     kt_desc output;          /* of the latest call; rank -1 before */
     kt_tensor **listed;      /* all weights, then the trainable ones once more */
     size_t n_all, n_trainable, listed_capacity;
-    uint64_t listed_at;      /* kt_nn.generation of the lists; 0: never listed */
+    uint64_t listed_at; /* kt_nn.generation of the lists; 0: never listed */
 };
 
 /* What the layers of one context share: kt->nn. */
 typedef struct kt_nn {
     kt_object object;
     struct kt_name_count {
-        const char *base;    /* interned */
+        const char *base; /* interned */
         uint32_t used;
-    } *names;
+    } * names;
     size_t n_names, names_capacity;
-    int depth;               /* of nested layer calls now running */
-    uint64_t outer;          /* numbers outermost calls */
-    uint64_t walks;          /* numbers walks over layers that must see each once */
-    uint64_t generation;     /* goes up when a list of weights may have changed */
+    int depth;           /* of nested layer calls now running */
+    uint64_t outer;      /* numbers outermost calls */
+    uint64_t walks;      /* numbers walks over layers that must see each once */
+    uint64_t generation; /* goes up when a list of weights may have changed */
 } kt_nn;
 
 kt_nn *kt_nn_of(kt_context *kt); /* made at first use; NULL and the context's error when memory is short */
@@ -90,7 +90,8 @@ const char *kt_nn_name(kt_context *kt, const char *class_name);
 
 /* As kt_layer_new, but `name` (may be NULL) comes before the automatic name. A kt_existing gives that layer back. */
 kt_layer *kt_layer_make(kt_context *kt, const kt_layer_spec *spec, const char *name);
-/* Ends a layer before its context, with its weights and owned sub-layers. Nothing recorded may need them. NULL is fine. */
+/* Ends a layer before its context, with its weights and owned sub-layers. Nothing recorded may need them. NULL
+ * is fine. */
 void kt_layer_free(kt_layer *layer);
 bool kt_spec_is_existing(const kt_layer_spec *spec);
 /* The shape of an Input description or layer with `batch` rows in front; false for another class. */
@@ -99,7 +100,8 @@ bool kt_layer_input(const kt_layer *layer, int64_t batch, kt_desc *desc);
 
 /* ---- sub-layers ---- */
 
-/* Makes `child` a sub-layer, found under `key` (NULL: its name). owned: it dies with its parent from now on, also on error. */
+/* Makes `child` a sub-layer, found under `key` (NULL: its name). owned: it dies with its parent from now on,
+ * also on error. */
 kt_status kt_layer_adopt(kt_layer *parent, const char *key, kt_layer *child, bool owned);
 /* A sub-layer made at any time, with its automatic name; a kt_existing is shared. */
 kt_layer *kt_layer_add(kt_layer *parent, kt_layer_spec spec);
@@ -114,12 +116,14 @@ const char *kt_layer_path(const kt_layer *layer); /* its name before it is built
 bool kt_layer_built(const kt_layer *layer);
 const kt_layer_class *kt_layer_class_of(const kt_layer *layer);
 const kt_desc *kt_layer_output_desc(const kt_layer *layer); /* of the latest call; NULL before */
-/* The sum of add_loss terms (each summed) and regularizers of the latest call, rank 0; NULL if there are none or on error. */
+/* The sum of add_loss terms (each summed) and regularizers of the latest call, rank 0; NULL if there are none
+ * or on error. */
 kt_tensor *kt_layer_losses(kt_layer *layer);
 
 /* ---- configurations (spec.c) ---- */
 
-/* What a number in a configuration says: zero the default, KT_ZERO a real zero. Safe in hosts that flush subnormals. */
+/* What a number in a configuration says: zero the default, KT_ZERO a real zero. Safe in hosts that flush
+ * subnormals. */
 double kt_setting(double given, double otherwise);
 const kt_field *kt_field_named(const kt_field *fields, const char *name); /* fields may be NULL */
 /* Makes every text and nested description of this configuration the context's own. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* nn/loss.c: from values per sample to the loss of a batch, as Keras: losses by name, ranks, weights, reduction.
+/* nn/loss.c: from values per sample to the loss of a batch, as Keras: losses by name, ranks, weights,
+ * reduction.
  *
- * The mean divides by the number of values, not by the sum of the weights. No number derived from a shape is computed here: kt_mean
- * divides when the plan runs.
+ * The mean divides by the number of values, not by the sum of the weights. No number derived from a shape is
+ * computed here: kt_mean divides when the plan runs.
  */
 #include <ctype.h>
 #include <string.h>
@@ -32,7 +33,8 @@ static kt_loss_spec default_spec(const kt_loss_class *cls)
 const kt_loss_class *kt_loss_named_class(const char *name)
 {
     for (int i = 0; i < N_CLASSES; i++)
-        if (strcmp(classes[i]->name, name) == 0 || strcmp(classes[i]->short_name, name) == 0 || kt_word_in(classes[i]->aliases, name))
+        if (strcmp(classes[i]->name, name) == 0 || strcmp(classes[i]->short_name, name) == 0 ||
+            kt_word_in(classes[i]->aliases, name))
             return classes[i];
     return NULL;
 }
@@ -97,17 +99,23 @@ static kt_loss_config config_of(const kt_loss_spec *spec)
 kt_status kt_loss_check(kt_context *kt, const kt_loss_spec *spec)
 {
     if (!spec->cls || spec->config.u.size == 0)
-        return kt_fail_at(kt, KT_ERR_VALUE, "loss", "expected a description such as kt_mean_squared_error_loss(), got an empty one");
+        return kt_fail_at(kt, KT_ERR_VALUE, "loss",
+                          "expected a description such as kt_mean_squared_error_loss(), got an empty one");
     kt_loss_config c = config_of(spec);
     double smoothing = kt_setting(c.label_smoothing, 0);
     if (c.from_logits && !(spec->cls->accepts & KT_LOSS_FROM_LOGITS))
-        return kt_fail_at(kt, KT_ERR_VALUE, spec->cls->name, "expected no from_logits, which this loss does not have; leave it out");
+        return kt_fail_at(kt, KT_ERR_VALUE, spec->cls->name,
+                          "expected no from_logits, which this loss does not have; leave it out");
     if (smoothing != 0 && !(spec->cls->accepts & KT_LOSS_SMOOTHING))
-        return kt_fail_at(kt, KT_ERR_VALUE, spec->cls->name, "expected no label_smoothing, which this loss does not have; leave it out");
+        return kt_fail_at(kt, KT_ERR_VALUE, spec->cls->name,
+                          "expected no label_smoothing, which this loss does not have; leave it out");
     if (!(smoothing >= 0 && smoothing <= 1))
-        return kt_fail_at(kt, KT_ERR_VALUE, spec->cls->name, "expected a label_smoothing between 0 and 1, got %g", smoothing);
-    if (c.reduction != KT_REDUCTION_MEAN && c.reduction != KT_REDUCTION_SUM && c.reduction != KT_REDUCTION_WEIGHTED_MEAN)
-        return kt_fail_at(kt, KT_ERR_VALUE, spec->cls->name, "expected a reduction such as KT_REDUCTION_SUM, got number %d", (int)c.reduction);
+        return kt_fail_at(kt, KT_ERR_VALUE, spec->cls->name, "expected a label_smoothing between 0 and 1, got %g",
+                          smoothing);
+    if (c.reduction != KT_REDUCTION_MEAN && c.reduction != KT_REDUCTION_SUM &&
+        c.reduction != KT_REDUCTION_WEIGHTED_MEAN)
+        return kt_fail_at(kt, KT_ERR_VALUE, spec->cls->name,
+                          "expected a reduction such as KT_REDUCTION_SUM, got number %d", (int)c.reduction);
     return kt->status;
 }
 
@@ -123,15 +131,19 @@ kt_tensor *kt_as_float(kt_tensor *x)
 static void fit_longer(kt_tensor **longer, kt_tensor **shorter)
 {
     if (kt_dim(*longer, -1) != 1) return;
-    if (kt_rank(*shorter) == 1) *shorter = kt_expand_dims(*shorter, -1);
-    else *longer = kt_squeeze(*longer, -1);
+    if (kt_rank(*shorter) == 1)
+        *shorter = kt_expand_dims(*shorter, -1);
+    else
+        *longer = kt_squeeze(*longer, -1);
 }
 
 void kt_same_rank(kt_tensor **a, kt_tensor **b)
 {
     if (!*a || !*b) return;
-    if (kt_rank(*a) == kt_rank(*b) + 1) fit_longer(a, b);
-    else if (kt_rank(*b) == kt_rank(*a) + 1) fit_longer(b, a);
+    if (kt_rank(*a) == kt_rank(*b) + 1)
+        fit_longer(a, b);
+    else if (kt_rank(*b) == kt_rank(*a) + 1)
+        fit_longer(b, a);
 }
 
 kt_tensor *kt_mean_last(kt_tensor *x)
@@ -165,7 +177,8 @@ static bool shapes_fit(kt_context *kt, const char *name, kt_tensor *y_true, kt_t
     kt_text tt = kt_text_in(target, sizeof target), pt = kt_text_in(prediction, sizeof prediction);
     kt_text_desc(&tt, t);
     kt_text_desc(&pt, p);
-    kt_fail_at(kt, KT_ERR_SHAPE, name, "expected targets of the prediction's shape %s, got %s; use kt_reshape, or kt_one_hot for class numbers",
+    kt_fail_at(kt, KT_ERR_SHAPE, name,
+               "expected targets of the prediction's shape %s, got %s; use kt_reshape, or kt_one_hot for class numbers",
                prediction, target);
     return false;
 }
@@ -205,6 +218,7 @@ kt_tensor *kt_loss_named(const char *name, kt_tensor *y_true, kt_tensor *y_pred,
 {
     if (!y_true || !y_pred || kt_error(kt_context_of(y_pred)) != KT_OK) return NULL;
     kt_context *kt = kt_context_of(y_pred);
-    kt_loss_spec spec = kt_loss_needs_shapes(name) ? kt_crossentropy_for(kt_desc_of(y_true), kt_desc_of(y_pred)) : kt_loss_find(kt, name);
+    kt_loss_spec spec = kt_loss_needs_shapes(name) ? kt_crossentropy_for(kt_desc_of(y_true), kt_desc_of(y_pred))
+                                                   : kt_loss_find(kt, name);
     return spec.cls ? kt_loss_of(kt, &spec, NULL, y_true, y_pred, sample_weight) : NULL;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* nn/metric.c: metrics: state in variables, updates recorded, results read only when somebody asks.
  *
- * Most metrics are Keras's Mean over values per sample: state total and count; total += sum of values x weights, count += sum of
- * weights (or the number of samples), both reduced to one number per sample first. A loss is such a metric too, by its name. Others
- * bring a state of their own.
+ * Most metrics are Keras's Mean over values per sample: state total and count; total += sum of values x
+ * weights, count += sum of weights (or the number of samples), both reduced to one number per sample first. A
+ * loss is such a metric too, by its name. Others bring a state of their own.
  */
 #include <stdio.h>
 #include <string.h>
@@ -74,7 +74,9 @@ static kt_tensor *loss_values(const kt_metric_config *config, kt_tensor *y_true,
     return y_true && y_pred ? loss->call(&defaults, y_true, y_pred) : NULL;
 }
 
-static const kt_metric_class loss_class = { .name = "MeanMetricWrapper", .short_name = "metric", .values = loss_values };
+static const kt_metric_class loss_class = { .name = "MeanMetricWrapper",
+                                            .short_name = "metric",
+                                            .values = loss_values };
 
 void kt_metric_set_name(kt_metric_spec *spec, const char *name)
 {
@@ -86,7 +88,8 @@ kt_metric_spec kt_metric_find(kt_context *kt, const char *name)
     const char *names[N_CLASSES + 3] = { "accuracy", "mse", "mae" };
     kt_metric_config config = { .size = sizeof config, .name = name };
     for (int i = 0; name && i < N_CLASSES; i++)
-        if (strcmp(classes[i]->name, name) == 0 || strcmp(classes[i]->short_name, name) == 0 || kt_word_in(classes[i]->aliases, name))
+        if (strcmp(classes[i]->name, name) == 0 || strcmp(classes[i]->short_name, name) == 0 ||
+            kt_word_in(classes[i]->aliases, name))
             return kt_metric_spec_of(classes[i], &config);
     const kt_loss_class *loss = name ? kt_loss_named_class(name) : NULL;
     if (loss) {
@@ -103,8 +106,10 @@ kt_metric_spec kt_accuracy_for(const kt_desc *y_true, const kt_desc *y_pred)
 {
     const kt_metric_class *cls = &kt_categorical_accuracy_class;
     enum kt_kind kind = kt_kind_of(y_true, y_pred);
-    if (kind == KT_KIND_BINARY) cls = &kt_binary_accuracy_class;
-    else if (kind == KT_KIND_SPARSE) cls = &kt_sparse_categorical_accuracy_class;
+    if (kind == KT_KIND_BINARY)
+        cls = &kt_binary_accuracy_class;
+    else if (kind == KT_KIND_SPARSE)
+        cls = &kt_sparse_categorical_accuracy_class;
     return kt_metric_spec_of(cls, &(kt_metric_config){ .size = sizeof(kt_metric_config) });
 }
 
@@ -113,12 +118,7 @@ kt_metric_spec kt_accuracy_for(const kt_desc *y_true, const kt_desc *y_pred)
 static void end(kt_metric *metric, bool variables)
 {
     kt_context *kt = metric->kt;
-    for (int i = 0; variables && i < metric->n_state; i++) {
-        kt_variable_state *variable = kt_variable_of(metric->state[i]);
-        if (!variable) continue;
-        kt_disown(&variable->object);
-        variable->object.release(kt, &variable->object);
-    }
+    for (int i = 0; variables && i < metric->n_state; i++) kt_variable_free(metric->state[i]);
     kt_give(kt, metric);
 }
 
@@ -145,7 +145,8 @@ kt_metric *kt_metric_new(kt_context *kt, kt_metric_spec spec)
     }
     if (!cls->values == !(cls->update && cls->result) || cls->n_state < 0 || cls->n_state > MAX_STATE ||
         (!cls->values && cls->n_state == 0)) {
-        kt_fail_at(kt, KT_ERR_VALUE, cls->name, "expected a class with `values`, or with `update`, `result` and a state of 1 to %d numbers",
+        kt_fail_at(kt, KT_ERR_VALUE, cls->name,
+                   "expected a class with `values`, or with `update`, `result` and a state of 1 to %d numbers",
                    MAX_STATE);
         return NULL;
     }
@@ -162,8 +163,10 @@ kt_metric *kt_metric_new(kt_context *kt, kt_metric_spec spec)
     int n_state = cls->values ? 2 : cls->n_state;
     for (int i = 0; metric->name && i < n_state; i++) {
         char path[256];
-        if (cls->values) snprintf(path, sizeof path, "%.200s/%s", metric->name, i ? "count" : "total");
-        else snprintf(path, sizeof path, "%.200s/state_%d", metric->name, i);
+        if (cls->values)
+            snprintf(path, sizeof path, "%.200s/%s", metric->name, i ? "count" : "total");
+        else
+            snprintf(path, sizeof path, "%.200s/state_%d", metric->name, i);
         metric->state[i] = kt_variable_zeros(kt, path, KT_DTYPE_DEFAULT, KT_SCALAR_SHAPE);
         metric->n_state = i + 1;
     }
@@ -198,7 +201,9 @@ static kt_status update_mean(kt_metric *metric, kt_tensor *values, kt_tensor *we
     }
     if (values) values = mean_from(values, 1);
     if (!values) return kt->status;
-    kt_tensor *count = weight ? weight : kt_rank(values) ? kt_size_of(values, KT_AXES(0)) : kt_ones(kt, KT_DTYPE_DEFAULT, KT_SCALAR_SHAPE);
+    kt_tensor *count = weight            ? weight
+                       : kt_rank(values) ? kt_size_of(values, KT_AXES(0))
+                                         : kt_ones(kt, KT_DTYPE_DEFAULT, KT_SCALAR_SHAPE);
     kt_assign_add(metric->state[0], kt_rank(values) ? kt_sum(values) : values);
     kt_assign_add(metric->state[1], kt_rank(count) > 0 ? kt_sum(count) : count);
     return kt->status;
@@ -212,14 +217,17 @@ kt_status kt_metric_update(kt_metric *metric, kt_tensor *y_true, kt_tensor *y_pr
     bool alone = metric->cls == &kt_mean_metric_class;
     if (kt->status != KT_OK) return kt->status;
     if (!y_true || (!y_pred && !alone))
-        return kt_fail_at(kt, KT_ERR_VALUE, metric->name, "expected %s, got NULL", alone ? "values" : "targets and predictions");
+        return kt_fail_at(kt, KT_ERR_VALUE, metric->name, "expected %s, got NULL",
+                          alone ? "values" : "targets and predictions");
     if (!metric->cls->values) {
         kt_status status = metric->cls->update(config, metric->state, y_true, y_pred, sample_weight);
-        return status == KT_OK ? kt->status : kt_fail_at(kt, status, metric->name, "its update failed without saying why");
+        return status == KT_OK ? kt->status
+                               : kt_fail_at(kt, status, metric->name, "its update failed without saying why");
     }
     kt_tensor *values = metric->cls->values(config, y_true, y_pred);
     if (!values && kt->status == KT_OK)
-        return kt_fail_at(kt, KT_ERR_VALUE, metric->name, "the metric gave no tensor (NULL): return the result of an op");
+        return kt_fail_at(kt, KT_ERR_VALUE, metric->name,
+                          "the metric gave no tensor (NULL): return the result of an op");
     return values ? update_mean(metric, values, sample_weight) : kt->status;
 }
 
@@ -232,10 +240,7 @@ kt_tensor *kt_metric_result_tensor(kt_metric *metric)
     return metric->cls->finish ? metric->cls->finish(config, mean) : mean;
 }
 
-double kt_metric_result(kt_metric *metric)
-{
-    return kt_item(kt_metric_result_tensor(metric));
-}
+double kt_metric_result(kt_metric *metric) { return kt_item(kt_metric_result_tensor(metric)); }
 
 kt_status kt_metric_reset(kt_metric *metric)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* nn/nn.c: what the layers of one context share: automatic names, and the row that stands for a layer's call on symbols.
+/* nn/nn.c: what the layers of one context share: automatic names, and the row that stands for a layer's call on
+ * symbols.
  *
- * Names are counted per context and per base name, as Keras counts them per process: "dense", "dense_1"...; names given by the user are
- * not counted. The state is made with the first layer and dies after the last one, since it is older.
+ * Names are counted per context and per base name, as Keras counts them per process: "dense", "dense_1"...;
+ * names given by the user are not counted. The state is made with the first layer and dies after the last one,
+ * since it is older.
  */
 #include "nn/layer.h"
 
@@ -61,6 +63,10 @@ static kt_status layer_call_infer(kt_infer *q)
 }
 
 const kt_op kt_op_layer_call = {
-    .name = "layer_call", .n_in = -1, .n_out = 1, .attr_size = sizeof(kt_layer_call_attr), .flags = KT_OP_SYMBOL,
+    .name = "layer_call",
+    .n_in = -1,
+    .n_out = 1,
+    .attr_size = sizeof(kt_layer_call_attr),
+    .flags = KT_OP_SYMBOL,
     .infer = layer_call_infer,
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* nn/optimizer.c: what all optimizers share: Keras's order of clipping, weight decay, the rule, iteration + 1.
  *
- * A rule sees one variable at a time and records its update. iteration and learning_rate are variables, so that a captured step
- * reads them when it runs. The number of steps is mirrored on the host, so that a schedule needs no reading back; when the
- * variables have been lent out (kt_optimizer_variables), they may have been set, and the mirror is read from them once.
+ * A rule sees one variable at a time and records its update. iteration and learning_rate are variables, so that
+ * a captured step reads them when it runs. The number of steps is mirrored on the host, so that a schedule
+ * needs no reading back; when the variables have been lent out (kt_optimizer_variables), they may have been
+ * set, and the mirror is read from them once.
  */
 #include "nn/optimizer.h"
 
@@ -30,8 +31,8 @@ struct kt_optimizer {
     const char *slot_names[MAX_SLOTS];
     int n_slots;
     kt_tensor *iteration, *learning_rate;
-    int64_t steps;          /* mirrors iteration */
-    bool lent;              /* the variables may have been set from outside */
+    int64_t steps; /* mirrors iteration */
+    bool lent;     /* the variables may have been set from outside */
     bound_variable *bound;
     size_t n_bound, bound_capacity;
     kt_tensor **listed;
@@ -51,7 +52,8 @@ kt_optimizer_spec kt_optimizer_find(kt_context *kt, const char *name)
     const char *names[N_CLASSES + 1] = { NULL };
     for (int i = 0; i < N_CLASSES; i++) {
         size_t n = 0;
-        for (; classes[i]->name[n] && n + 1 < sizeof lower[i]; n++) lower[i][n] = (char)tolower((unsigned char)classes[i]->name[n]);
+        for (; classes[i]->name[n] && n + 1 < sizeof lower[i]; n++)
+            lower[i][n] = (char)tolower((unsigned char)classes[i]->name[n]);
         lower[i][n] = 0;
         names[i] = lower[i];
         bool same = name && strlen(name) == n;
@@ -67,23 +69,14 @@ kt_optimizer_spec kt_optimizer_find(kt_context *kt, const char *name)
 
 /* ---- life ---- */
 
-static void end_variable(kt_tensor *x)
-{
-    kt_variable_state *variable = kt_variable_of(x);
-    if (!variable) return;
-    kt_context *kt = variable->kt;
-    kt_disown(&variable->object);
-    variable->object.release(kt, &variable->object);
-}
-
 static void end(kt_optimizer *optimizer, bool variables)
 {
     kt_context *kt = optimizer->kt;
     for (size_t i = 0; variables && i < optimizer->n_bound; i++)
-        for (int j = 0; j < optimizer->n_slots; j++) end_variable(optimizer->bound[i].slots[j]);
+        for (int j = 0; j < optimizer->n_slots; j++) kt_variable_free(optimizer->bound[i].slots[j]);
     if (variables) {
-        end_variable(optimizer->iteration);
-        end_variable(optimizer->learning_rate);
+        kt_variable_free(optimizer->iteration);
+        kt_variable_free(optimizer->learning_rate);
     }
     kt_give(kt, optimizer->bound);
     kt_give(kt, optimizer->listed);
@@ -105,16 +98,22 @@ void kt_optimizer_free(kt_optimizer *optimizer)
 
 static kt_status check_common(kt_context *kt, const char *name, const kt_optimizer_common *c)
 {
-    const struct { const char *name; double value; } numbers[] = {
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {
         { "learning_rate", c->learning_rate }, { "weight_decay", c->weight_decay },       { "clipnorm", c->clipnorm },
         { "clipvalue", c->clipvalue },         { "global_clipnorm", c->global_clipnorm },
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (!(numbers[i].value >= 0) || isinf(numbers[i].value))
-            return kt_fail_at(kt, KT_ERR_VALUE, name, "expected a %s of 0 or more, got %g", numbers[i].name, numbers[i].value);
+            return kt_fail_at(kt, KT_ERR_VALUE, name, "expected a %s of 0 or more, got %g", numbers[i].name,
+                              numbers[i].value);
     if ((c->clipnorm > 0) + (c->clipvalue > 0) + (c->global_clipnorm > 0) > 1)
-        return kt_fail_at(kt, KT_ERR_VALUE, name, "expected at most one of clipnorm, clipvalue and global_clipnorm, got clipnorm %g, clipvalue "
-                          "%g, global_clipnorm %g", c->clipnorm, c->clipvalue, c->global_clipnorm);
+        return kt_fail_at(kt, KT_ERR_VALUE, name,
+                          "expected at most one of clipnorm, clipvalue and global_clipnorm, got clipnorm %g, clipvalue "
+                          "%g, global_clipnorm %g",
+                          c->clipnorm, c->clipvalue, c->global_clipnorm);
     return KT_OK;
 }
 
@@ -138,8 +137,9 @@ kt_optimizer *kt_optimizer_new(kt_context *kt, kt_optimizer_spec spec)
     if (!kt || kt->status != KT_OK) return NULL;
     const kt_optimizer_class *cls = spec.cls;
     if (!cls || spec.config.u.size == 0 || !cls->common || !cls->update) {
-        kt_fail_at(kt, KT_ERR_VALUE, cls ? cls->name : "optimizer", cls && spec.config.u.size
-                   ? "expected a class with `common` and `update`, got one without" : "expected a description such as kt_adam(), got an empty one");
+        kt_fail_at(kt, KT_ERR_VALUE, cls ? cls->name : "optimizer",
+                   cls && spec.config.u.size ? "expected a class with `common` and `update`, got one without"
+                                             : "expected a description such as kt_adam(), got an empty one");
         return NULL;
     }
     kt_optimizer *optimizer = kt_take_zeroed(kt, 1, sizeof *optimizer);
@@ -159,7 +159,8 @@ kt_optimizer *kt_optimizer_new(kt_context *kt, kt_optimizer_spec spec)
     optimizer->name = optimizer->common.name ? kt_intern(kt, optimizer->common.name) : kt_nn_name(kt, cls->name);
     optimizer->n_slots = cls->slots ? cls->slots(&optimizer->config, optimizer->slot_names) : 0;
     if (optimizer->n_slots < 0 || optimizer->n_slots > MAX_SLOTS) {
-        kt_fail_at(kt, KT_ERR_VALUE, cls->name, "its configuration was refused: expected 0 to %d slots, got %d", MAX_SLOTS, optimizer->n_slots);
+        kt_fail_at(kt, KT_ERR_VALUE, cls->name, "its configuration was refused: expected 0 to %d slots, got %d",
+                   MAX_SLOTS, optimizer->n_slots);
         goto fail;
     }
     if (optimizer->name && make_variables(optimizer)) return optimizer;
@@ -178,7 +179,8 @@ static kt_status bind(kt_optimizer *optimizer, kt_tensor *variable)
         return kt_fail_at(kt, KT_ERR_VALUE, optimizer->name, "expected variables of float type, got %s '%s'",
                           kt_is_variable(variable) ? kt_dtype_name(desc->dtype) : "the result of an op",
                           kt_is_variable(variable) ? kt_variable_name(variable) : "tensor");
-    if (!kt_grow(&kt->heap, &optimizer->bound, &optimizer->bound_capacity, optimizer->n_bound + 1, sizeof *optimizer->bound))
+    if (!kt_grow(&kt->heap, &optimizer->bound, &optimizer->bound_capacity, optimizer->n_bound + 1,
+                 sizeof *optimizer->bound))
         return kt_no_memory(kt);
     bound_variable *bound = &optimizer->bound[optimizer->n_bound];
     memset(bound, 0, sizeof *bound);
@@ -228,8 +230,12 @@ static kt_status update_one(kt_optimizer *optimizer, const bound_variable *bound
     double decay = optimizer->common.weight_decay;
     if (decay > 0) kt_assign(variable, kt_sub(variable, kt_mul(kt_mul(variable, kt_scalar(variable, decay)), rate)));
     kt_update update = {
-        .config = &optimizer->config, .variable = variable, .gradient = gradient, .slots = bound->slots,
-        .learning_rate = rate, .iteration = optimizer->iteration,
+        .config = &optimizer->config,
+        .variable = variable,
+        .gradient = gradient,
+        .slots = bound->slots,
+        .learning_rate = rate,
+        .iteration = optimizer->iteration,
     };
     kt_status status = optimizer->cls->update(&update);
     return status == KT_OK ? optimizer->kt->status
@@ -249,14 +255,18 @@ static kt_status check_gradients(kt_optimizer *optimizer, kt_tensors gradients, 
         if (!g) continue;
         any = true;
         if (!v || kt_context_of(v) != kt || kt_context_of(g) != kt)
-            return kt_fail_at(kt, KT_ERR_VALUE, optimizer->name, "expected variables and gradients of the optimizer's context, got %s",
+            return kt_fail_at(kt, KT_ERR_VALUE, optimizer->name,
+                              "expected variables and gradients of the optimizer's context, got %s",
                               v ? "others" : "NULL");
         if (!kt_desc_same_shape(kt_desc_of(g), kt_desc_of(v)))
-            return kt_fail_at(kt, KT_ERR_SHAPE, optimizer->name, "expected a gradient of the shape of variable '%s', got another; give "
-                              "gradients and variables in the same order", kt_variable_name(v));
+            return kt_fail_at(kt, KT_ERR_SHAPE, optimizer->name,
+                              "expected a gradient of the shape of variable '%s', got another; give "
+                              "gradients and variables in the same order",
+                              kt_variable_name(v));
     }
     if (!any)
-        return kt_fail_at(kt, KT_ERR_VALUE, optimizer->name, "expected gradients, got none: the loss depends on none of the %lld variables",
+        return kt_fail_at(kt, KT_ERR_VALUE, optimizer->name,
+                          "expected gradients, got none: the loss depends on none of the %lld variables",
                           (long long)variables.count);
     return KT_OK;
 }
@@ -337,9 +347,11 @@ kt_status kt_set_learning_rate(kt_optimizer *optimizer, double rate)
     kt_context *kt = optimizer->kt;
     if (kt->status != KT_OK) return kt->status;
     if (optimizer->common.schedule)
-        return kt_fail_at(kt, KT_ERR_STATE, optimizer->name, "its learning rate follows a schedule: make the optimizer with .learning_rate "
-                                                             "to set it by hand");
-    if (!isfinite(rate)) return kt_fail_at(kt, KT_ERR_VALUE, optimizer->name, "expected a finite learning rate, got %g", rate);
+        return kt_fail_at(kt, KT_ERR_STATE, optimizer->name,
+                          "its learning rate follows a schedule: make the optimizer with .learning_rate "
+                          "to set it by hand");
+    if (!isfinite(rate))
+        return kt_fail_at(kt, KT_ERR_VALUE, optimizer->name, "expected a finite learning rate, got %g", rate);
     return kt_variable_fill(optimizer->learning_rate, rate);
 }
 

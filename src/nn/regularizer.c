@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* nn/regularizer.c: regularizers by name, and the class for one. What they add to the loss is summed up by weights.c. */
+/* nn/regularizer.c: regularizers by name, and the class for one. What they add to the loss is summed up by
+ * weights.c. */
 #include <string.h>
 
 #include "nn/layer.h"
@@ -14,7 +15,8 @@ static const struct entry {
 };
 enum { N_ENTRIES = sizeof entries / sizeof *entries };
 
-kt_status kt_pick_regularizer(kt_context *kt, const char *name, const kt_regularizer_spec *given, kt_regularizer_spec *picked)
+kt_status kt_pick_regularizer(kt_context *kt, const char *name, const kt_regularizer_spec *given,
+                              kt_regularizer_spec *picked)
 {
     const char *names[N_ENTRIES + 1] = { NULL };
     memset(picked, 0, sizeof *picked);
@@ -22,7 +24,8 @@ kt_status kt_pick_regularizer(kt_context *kt, const char *name, const kt_regular
         if (!given || !given->cls) return kt->status;
         *picked = *given;
         if (picked->config.u.size) return kt->status;
-        return kt_fail_at(kt, KT_ERR_VALUE, given->cls->name, "expected a description such as kt_l2(0.01), got an empty one");
+        return kt_fail_at(kt, KT_ERR_VALUE, given->cls->name,
+                          "expected a description such as kt_l2(0.01), got an empty one");
     }
     picked->config.u.size = sizeof picked->config; /* zeros: every default */
     for (int i = 0; i < N_ENTRIES; i++) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* nn/spec.c: descriptions: configurations copied into boxes, and read from them again.
  *
- * A description is a value: its box holds the configuration itself, so it may be returned from a helper and thrown away. Texts in it
- * are still the caller's; they become the context's when a layer is made (kt_own_fields). A custom description carries the caller's
- * configuration behind a small head, and kt_existing carries the layer.
+ * A description is a value: its box holds the configuration itself, so it may be returned from a helper and
+ * thrown away. Texts in it are still the caller's; they become the context's when a layer is made
+ * (kt_own_fields). A custom description carries the caller's configuration behind a small head, and kt_existing
+ * carries the layer.
  */
 #include "nn/layer.h"
 
@@ -49,14 +50,14 @@ kt_layer_box kt_layer_box_of(const void *config, size_t bytes)
 }
 
 /* kt_dense_spec and kt_dense_init, and so on. */
-#define KT_LAYER(layer) \
-    kt_layer_spec kt_##layer##_spec(const kt_##layer##_config *c) \
-    { \
-        return (kt_layer_spec){ &kt_##layer##_class, kt_layer_box_of(c, c ? c->size : 0) }; \
-    } \
-    void kt_##layer##_init(kt_##layer##_config *c) \
-    { \
-        if (c) *c = (kt_##layer##_config){ .size = sizeof *c }; \
+#define KT_LAYER(layer)                                                                                                \
+    kt_layer_spec kt_##layer##_spec(const kt_##layer##_config *c)                                                      \
+    {                                                                                                                  \
+        return (kt_layer_spec){ &kt_##layer##_class, kt_layer_box_of(c, c ? c->size : 0) };                            \
+    }                                                                                                                  \
+    void kt_##layer##_init(kt_##layer##_config *c)                                                                     \
+    {                                                                                                                  \
+        if (c) *c = (kt_##layer##_config){ .size = sizeof *c };                                                        \
     }
 #include "nn/layers.def"
 #undef KT_LAYER
@@ -99,10 +100,7 @@ kt_layer_spec kt_existing(kt_layer *layer)
     return (kt_layer_spec){ &existing_mark, kt_layer_box_of(&box, sizeof box) };
 }
 
-bool kt_spec_is_existing(const kt_layer_spec *spec)
-{
-    return spec && spec->cls == &existing_mark;
-}
+bool kt_spec_is_existing(const kt_layer_spec *spec) { return spec && spec->cls == &existing_mark; }
 
 kt_layer *kt_spec_existing(const kt_layer_spec *spec)
 {

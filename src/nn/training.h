@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* nn/training.h: the insides of losses, metrics and optimizers that the training loop uses.
  *
- * Everything here records ops; the loop decides when they run. The one exception is kt_optimizer_before_step, which sets the
- * learning-rate variable from the host, so that a captured step with a schedule is still one plan.
+ * Everything here records ops; the loop decides when they run. The one exception is kt_optimizer_before_step,
+ * which sets the learning-rate variable from the host, so that a captured step with a schedule is still one
+ * plan.
  */
 #ifndef KT_NN_TRAINING_H
 #define KT_NN_TRAINING_H
@@ -15,7 +16,8 @@
 
 /* ---- losses ---- */
 
-/* By name; cls NULL and an error if there is none. "crossentropy" and "ce" depend on the shapes: kt_crossentropy_for. */
+/* By name; cls NULL and an error if there is none. "crossentropy" and "ce" depend on the shapes:
+ * kt_crossentropy_for. */
 kt_loss_spec kt_loss_find(kt_context *kt, const char *name);
 const kt_loss_class *kt_loss_named_class(const char *name); /* NULL, without an error, if there is none */
 bool kt_loss_needs_shapes(const char *name);
@@ -25,8 +27,8 @@ enum kt_kind { KT_KIND_BINARY, KT_KIND_SPARSE, KT_KIND_CATEGORICAL };
 enum kt_kind kt_kind_of(const kt_desc *y_true, const kt_desc *y_pred);
 /* Is this configuration one that the class has in Keras? */
 kt_status kt_loss_check(kt_context *kt, const kt_loss_spec *spec);
-/* The reduced loss, rank 0 unless `fn` gave a value of rank 0 itself: casts, rank rule, values, weights, reduction. Of the caller's
- * own function where fn is set, else of the description. sample_weight may be NULL. */
+/* The reduced loss, rank 0 unless `fn` gave a value of rank 0 itself: casts, rank rule, values, weights,
+ * reduction. Of the caller's own function where fn is set, else of the description. sample_weight may be NULL. */
 kt_tensor *kt_loss_of(kt_context *kt, const kt_loss_spec *spec, kt_loss_fn fn, kt_tensor *y_true, kt_tensor *y_pred,
                       kt_tensor *sample_weight);
 
@@ -39,24 +41,25 @@ kt_tensor *kt_as_float(kt_tensor *x);
 
 /* ---- metrics ---- */
 
-/* By name, which it keeps as given; cls NULL and an error if there is none. "accuracy" and "acc", in any case, depend on the
- * shapes: kt_accuracy_for, then set the name. */
+/* By name, which it keeps as given; cls NULL and an error if there is none. "accuracy" and "acc", in any case,
+ * depend on the shapes: kt_accuracy_for, then set the name. */
 kt_metric_spec kt_metric_find(kt_context *kt, const char *name);
 bool kt_metric_needs_shapes(const char *name);
 kt_metric_spec kt_accuracy_for(const kt_desc *y_true, const kt_desc *y_pred);
 void kt_metric_set_name(kt_metric_spec *spec, const char *name); /* in logs; lent until kt_metric_new */
 bool kt_metric_higher_is_better(const kt_metric *metric);
 kt_tensor *kt_metric_result_tensor(kt_metric *metric); /* recorded: rank 0 */
-kt_tensors kt_metric_state(kt_metric *metric);  /* its variables; borrowed */
-void kt_metric_free(kt_metric *metric);         /* before its context; NULL is fine */
+kt_tensors kt_metric_state(kt_metric *metric);         /* its variables; borrowed */
+void kt_metric_free(kt_metric *metric);                /* before its context; NULL is fine */
 
 /* ---- optimizers ---- */
 
 kt_optimizer_spec kt_optimizer_find(kt_context *kt, const char *name); /* any case; cls NULL and an error if unknown */
 bool kt_optimizer_scheduled(const kt_optimizer *optimizer);
 
-/* A captured step: kt_optimizer_record inside the capture, kt_optimizer_before_step before each run of it, which gives a schedule's rate
- * to the variable and counts the step. kt_apply_gradients is both at once, for loops that record each step. */
+/* A captured step: kt_optimizer_record inside the capture, kt_optimizer_before_step before each run of it,
+ * which gives a schedule's rate to the variable and counts the step. kt_apply_gradients is both at once, for
+ * loops that record each step. */
 kt_status kt_optimizer_record(kt_optimizer *optimizer, kt_tensors gradients, kt_tensors variables);
 kt_status kt_optimizer_before_step(kt_optimizer *optimizer);
 /* Makes the slots of these variables now (else the first update does). */

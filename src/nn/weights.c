@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* nn/weights.c: what a layer holds: weights, sub-layers, state, loss terms, and the lists of them.
  *
- * Order as Keras: own trainable weights, own others, then the sub-layers' in the order they were added, each once. A frozen layer
- * trains nothing below it. Lists are made again only when some list of the context may have changed (kt_nn.generation).
+ * Order as Keras: own trainable weights, own others, then the sub-layers' in the order they were added, each
+ * once. A frozen layer trains nothing below it. Lists are made again only when some list of the context may
+ * have changed (kt_nn.generation).
  *
- * Loss terms carry the number of the outermost call that made them, so nothing has to be cleared when a model is called again.
+ * Loss terms carry the number of the outermost call that made them, so nothing has to be cleared when a model
+ * is called again.
  */
 #include <string.h>
 
@@ -21,13 +23,16 @@ kt_tensor *kt_weight_with(kt_layer *self, const char *name, kt_shape shape, cons
     if (!self || self->kt->status != KT_OK) return NULL;
     kt_context *kt = self->kt;
     if (!config) config = &none;
-    if (!name || !name[0]) {
-        kt_fail_at(kt, KT_ERR_VALUE, self->cls->name, "expected a name for the weight, got none");
+    if (!name || !name[0] || strchr(name, '/') || strlen(name) > 100) {
+        kt_fail_at(kt, KT_ERR_VALUE, self->cls->name,
+                   "expected a weight's name of 1 to 100 characters without '/', got '%.64s'", name ? name : "(null)");
         return NULL;
     }
     if (!self->building) {
-        kt_fail_at(kt, KT_ERR_STATE, self->cls->name, "weight '%s' was asked for outside of build: make weights in build, where the "
-                                                      "input's shape is known", name);
+        kt_fail_at(kt, KT_ERR_STATE, self->cls->name,
+                   "weight '%s' was asked for outside of build: make weights in build, where the "
+                   "input's shape is known",
+                   name);
         return NULL;
     }
     for (size_t i = 0; i < self->n_weights; i++)
@@ -39,12 +44,13 @@ kt_tensor *kt_weight_with(kt_layer *self, const char *name, kt_shape shape, cons
     kt_layer_weight weight = { .name = kt_intern(kt, name), .trainable = !config->not_trainable };
     kt_initializer_spec initializer;
     if (!weight.name ||
-        kt_pick_initializer(kt, config->initializer, &config->initializer_spec, kt_is_float(dtype) ? "glorot_uniform" : "zeros",
-                            &initializer) != KT_OK ||
+        kt_pick_initializer(kt, config->initializer, &config->initializer_spec,
+                            kt_is_float(dtype) ? "glorot_uniform" : "zeros", &initializer) != KT_OK ||
         kt_pick_regularizer(kt, config->regularizer, &config->regularizer_spec, &weight.regularizer) != KT_OK)
         return NULL;
     if (weight.trainable && !kt_is_float(dtype)) {
-        kt_fail_at(kt, KT_ERR_DTYPE, self->cls->name, "weight '%s' is %s: only floats can be trained; say .not_trainable = true", name,
+        kt_fail_at(kt, KT_ERR_DTYPE, self->cls->name,
+                   "weight '%s' is %s: only floats can be trained; say .not_trainable = true", name,
                    kt_dtype_name(dtype));
         return NULL;
     }
@@ -74,11 +80,22 @@ kt_tensor *kt_w(kt_layer *self, const char *name)
 
 /* ---- sub-layers ---- */
 
+static bool contains(const kt_layer *layer, const kt_layer *sought)
+{
+    if (layer == sought) return true;
+    for (size_t i = 0; i < layer->n_subs; i++)
+        if (contains(layer->subs[i].layer, sought)) return true;
+    return false;
+}
+
 kt_status kt_layer_adopt(kt_layer *parent, const char *key, kt_layer *child, bool owned)
 {
     kt_context *kt = parent->kt;
     kt_nn *nn = kt->nn;
     if (!child) return kt->status;
+    if (contains(child, parent))
+        return kt_fail_at(kt, KT_ERR_VALUE, parent->name,
+                          "layer '%s' holds '%s' already: a layer cannot be inside itself", child->name, parent->name);
     if (owned) kt_disown(&child->object);
     key = key ? kt_intern(kt, key) : child->name;
     if (!key || !kt_grow(&kt->heap, &parent->subs, &parent->subs_capacity, parent->n_subs + 1, sizeof *parent->subs)) {
@@ -98,22 +115,21 @@ static kt_layer *add(kt_layer *parent, const char *name, const kt_layer_spec *sp
     return kt_layer_adopt(parent, name, child, !kt_spec_is_existing(spec)) == KT_OK ? child : NULL;
 }
 
-kt_layer *kt_layer_add(kt_layer *parent, kt_layer_spec spec)
-{
-    return parent ? add(parent, NULL, &spec) : NULL;
-}
+kt_layer *kt_layer_add(kt_layer *parent, kt_layer_spec spec) { return parent ? add(parent, NULL, &spec) : NULL; }
 
 kt_layer *kt_sublayer_new(kt_layer *self, const char *name, kt_layer_spec spec)
 {
     if (!self || self->kt->status != KT_OK) return NULL;
     if (!self->building) {
-        kt_fail_at(self->kt, KT_ERR_STATE, self->cls->name, "sub-layer '%s' was asked for outside of build: make sub-layers in build",
+        kt_fail_at(self->kt, KT_ERR_STATE, self->cls->name,
+                   "sub-layer '%s' was asked for outside of build: make sub-layers in build",
                    name ? name : "(unnamed)");
         return NULL;
     }
     for (size_t i = 0; name && i < self->n_subs; i++)
         if (strcmp(self->subs[i].key, name) == 0) {
-            kt_fail_at(self->kt, KT_ERR_NAME, self->cls->name, "there is a sub-layer '%s' already: names must differ", name);
+            kt_fail_at(self->kt, KT_ERR_NAME, self->cls->name, "there is a sub-layer '%s' already: names must differ",
+                       name);
             return NULL;
         }
     return add(self, name, &spec);
@@ -130,10 +146,7 @@ kt_layer *kt_sublayer(kt_layer *self, const char *name)
     return NULL;
 }
 
-int64_t kt_layer_children(const kt_layer *layer)
-{
-    return layer ? (int64_t)layer->n_subs : 0;
-}
+int64_t kt_layer_children(const kt_layer *layer) { return layer ? (int64_t)layer->n_subs : 0; }
 
 kt_layer *kt_layer_child(const kt_layer *layer, int64_t i)
 {
@@ -146,7 +159,8 @@ static bool list_add(kt_layer *root, kt_tensor *variable)
 {
     for (size_t i = 0; i < root->n_all; i++)
         if (root->listed[i] == variable) return true;
-    if (!kt_grow(&root->kt->heap, &root->listed, &root->listed_capacity, 2 * (root->n_all + 1), sizeof *root->listed)) return false;
+    if (!kt_grow(&root->kt->heap, &root->listed, &root->listed_capacity, 2 * (root->n_all + 1), sizeof *root->listed))
+        return false;
     root->listed[root->n_all++] = variable;
     return true;
 }
@@ -155,14 +169,16 @@ static bool list_all(kt_layer *root, const kt_layer *layer)
 {
     for (int trainable = 1; trainable >= 0; trainable--)
         for (size_t i = 0; i < layer->n_weights; i++)
-            if (layer->weights[i].trainable == (trainable == 1) && !list_add(root, layer->weights[i].variable)) return false;
+            if (layer->weights[i].trainable == (trainable == 1) && !list_add(root, layer->weights[i].variable))
+                return false;
     for (size_t i = 0; i < layer->n_subs; i++)
         if (!list_all(root, layer->subs[i].layer)) return false;
     return true;
 }
 
 /* Calls visit for every weight that trains, in order, once. `walk`: the walk's number. */
-static void each_trainable(kt_layer *layer, uint64_t walk, void (*visit)(void *user, const kt_layer_weight *weight), void *user)
+static void each_trainable(kt_layer *layer, uint64_t walk, void (*visit)(void *user, const kt_layer_weight *weight),
+                           void *user)
 {
     if (!layer->trainable || layer->walk == walk) return;
     layer->walk = walk;
@@ -229,13 +245,16 @@ void kt_add_loss(kt_layer *self, kt_tensor *loss)
     kt_nn *nn = kt->nn;
     kt_layer_terms *terms = &self->terms;
     if (nn->depth == 0) {
-        kt_fail_at(kt, KT_ERR_STATE, self->name, "kt_add_loss was called outside of a layer's call: add the term to the loss yourself");
+        kt_fail_at(kt, KT_ERR_STATE, self->name,
+                   "kt_add_loss was called outside of a layer's call: add the term to the loss yourself");
         return;
     }
     if (terms->outer != nn->outer) terms->count = 0;
     terms->outer = nn->outer;
-    if (!kt_grow(&kt->heap, &terms->at, &terms->capacity, terms->count + 1, sizeof *terms->at)) kt_no_memory(kt);
-    else terms->at[terms->count++] = loss;
+    if (!kt_grow(&kt->heap, &terms->at, &terms->capacity, terms->count + 1, sizeof *terms->at))
+        kt_no_memory(kt);
+    else
+        terms->at[terms->count++] = loss;
 }
 
 static void add_terms(const kt_layer *root, kt_layer *layer, uint64_t walk, kt_tensor **sum)
@@ -245,8 +264,9 @@ static void add_terms(const kt_layer *root, kt_layer *layer, uint64_t walk, kt_t
     layer->walk = walk;
     for (size_t i = 0; layer->terms.outer == root->outer && i < layer->terms.count; i++) {
         if (root->step != kt->random_step || root->captures != kt->captures) {
-            kt_fail_at(kt, KT_ERR_STATE, layer->path, "the terms of kt_add_loss belong to the step of the call that made them, which has "
-                                                      "ended: ask for them in the same loop pass");
+            kt_fail_at(kt, KT_ERR_STATE, layer->path,
+                       "the terms of kt_add_loss belong to the step of the call that made them, which has "
+                       "ended: ask for them in the same loop pass");
             return;
         }
         kt_tensor *term = kt_sum(kt_cast(layer->terms.at[i], kt->config.floatx));
@@ -275,10 +295,7 @@ kt_tensor *kt_layer_losses(kt_layer *layer)
 
 /* ---- small answers ---- */
 
-const void *kt_config(const kt_layer *self)
-{
-    return self ? self->config : NULL;
-}
+const void *kt_config(const kt_layer *self) { return self ? self->config : NULL; }
 
 void *kt_layer_state(kt_layer *self, size_t bytes)
 {
@@ -287,8 +304,10 @@ void *kt_layer_state(kt_layer *self, size_t bytes)
         self->state = kt_take_zeroed(self->kt, 1, bytes ? bytes : 1);
         self->state_bytes = self->state ? bytes : 0;
     } else if (bytes > self->state_bytes) {
-        kt_fail_at(self->kt, KT_ERR_VALUE, self->cls->name, "kt_layer_state was first asked for %zu bytes, now for %zu: ask for the same "
-                                                            "size each time", self->state_bytes, bytes);
+        kt_fail_at(self->kt, KT_ERR_VALUE, self->cls->name,
+                   "kt_layer_state was first asked for %zu bytes, now for %zu: ask for the same "
+                   "size each time",
+                   self->state_bytes, bytes);
         return NULL;
     }
     return self->state;
@@ -299,6 +318,9 @@ const char *kt_layer_class_name(const kt_layer *layer) { return layer && layer->
 const kt_layer_class *kt_layer_class_of(const kt_layer *layer) { return layer ? layer->cls : NULL; }
 const char *kt_layer_path(const kt_layer *layer) { return !layer ? "" : layer->path ? layer->path : layer->name; }
 bool kt_layer_built(const kt_layer *layer) { return layer && layer->built; }
-const kt_desc *kt_layer_output_desc(const kt_layer *layer) { return layer && layer->output.rank >= 0 ? &layer->output : NULL; }
+const kt_desc *kt_layer_output_desc(const kt_layer *layer)
+{
+    return layer && layer->output.rank >= 0 ? &layer->output : NULL;
+}
 kt_context *kt_layer_context(const kt_layer *self) { return self ? self->kt : NULL; }
 bool kt_training(const kt_layer *self) { return self && self->kt->training; }

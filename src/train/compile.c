@@ -11,19 +11,11 @@
 
 #include "train/step.h"
 
-static void end_variable(kt_context *kt, kt_tensor *x)
-{
-    kt_variable_state *variable = kt_variable_of(x);
-    if (!variable) return;
-    kt_disown(&variable->object);
-    variable->object.release(kt, &variable->object);
-}
-
 void kt_compiled_free(kt_context *kt, kt_compiled *c)
 {
     if (!c) return;
-    end_variable(kt, c->total);
-    end_variable(kt, c->count);
+    kt_variable_free(c->total);
+    kt_variable_free(c->count);
     for (int i = 0; i < c->n_metrics; i++) kt_metric_free(c->metrics[i].metric);
     kt_optimizer_free(c->optimizer);
     kt_give(kt, c);

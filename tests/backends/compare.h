@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/backends/compare.h: one computation on several back-ends, and what came out.
  *
- * A computation is a function from inputs to one tensor. Inputs are drawn as doubles that float32 holds exactly, so that every
- * back-end starts from the same numbers. Results are read as doubles; `same` compares bits (NaN equals NaN), `near` allows an error
- * relative to max(1, |expected|).
+ * A computation is a function from inputs to one tensor. Inputs are drawn as doubles that float32
+ * holds exactly, so that every back-end starts from the same numbers. Results are read as doubles;
+ * `same` compares bits (NaN equals NaN), `near` allows an error relative to max(1, |expected|).
  */
 #ifndef TESTS_BACKENDS_COMPARE_H
 #define TESTS_BACKENDS_COMPARE_H
@@ -53,26 +53,30 @@ static inline void *take(size_t bytes)
     return block;
 }
 
-/* Element i of operand k: every seventh of a range that crosses zero is one of the special numbers when asked for. */
+/* Element i of the operand whose numbers come from `stream`: of its range, or one of the odd ones. */
 static inline double number_at(const operand *o, uint32_t stream, int64_t i, bool special)
 {
-    static const double odd[] = { 0, -0.0, 1, -1, INFINITY, -INFINITY, NAN, 0.5, -0.5, 2.5, 1e-20, -3e7, 1e-40, 88.5, -104 };
+    static const double odd[] = { 0,    -0.0, 1,     -1,   INFINITY, -INFINITY, NAN, 0.5,
+                                  -0.5, 2.5,  1e-20, -3e7, 1e-40,    88.5,      -104 };
     enum { N_ODD = sizeof odd / sizeof *odd };
-    if (special && kt_is_float(o->dtype)) return (double)(float)odd[kt_philox_u32(5, stream, 0, (uint64_t)i) % N_ODD];
+    if (special && kt_is_float(o->dtype))
+        return (double)(float)odd[kt_philox_u32(5, stream, 0, (uint64_t)i) % N_ODD];
     double x = o->low + (o->high - o->low) * kt_philox_uniform(3, stream, 0, (uint64_t)i);
     return kt_is_float(o->dtype) ? (double)(float)x : floor(x);
 }
 
 static inline kt_context *context_of(const variant *v)
 {
-    kt_context *kt = kt_context_new(.backend = v->backend, .isa = v->isa, .threads = v->threads, .no_fusion = v->no_fusion,
-                                    .run_eagerly = v->run_eagerly, .floatx = v->floatx, .seed = 5);
+    kt_context *kt = kt_context_new(.backend = v->backend, .isa = v->isa, .threads = v->threads,
+                                    .no_fusion = v->no_fusion, .run_eagerly = v->run_eagerly,
+                                    .floatx = v->floatx, .seed = 5);
     if (!kt) fail_msg("no context for %s %s", v->backend, v->isa ? v->isa : "");
     return kt;
 }
 
 /* floats == KT_FLOAT64: float32 operands are given as float64. */
-static inline result run_variant(const char *what, computation *make, const operand *in, const variant *v, bool special)
+static inline result run_variant(const char *what, computation *make, const operand *in,
+                                 const variant *v, bool special)
 {
     kt_context *kt = context_of(v);
     kt_tensor *x[MAX_IN] = { NULL };
@@ -111,20 +115,23 @@ static inline void expect_same(const char *what, const char *how, const result *
     assert_int_equal(a->count, b->count);
     for (int64_t i = 0; i < a->count; i++)
         if (!same_number(a->value[i], b->value[i]))
-            fail_msg("%s, %s: element %lld of %lld is %.17g, not %.17g", what, how, (long long)i, (long long)a->count, b->value[i],
-                     a->value[i]);
+            fail_msg("%s, %s: element %lld of %lld is %.17g, not %.17g", what, how, (long long)i,
+                     (long long)a->count, b->value[i], a->value[i]);
 }
 
-static inline void expect_near(const char *what, const char *how, const result *truth, const result *b, double tolerance)
+static inline void expect_near(const char *what, const char *how, const result *truth,
+                               const result *b, double tolerance)
 {
     assert_int_equal(truth->count, b->count);
     assert_int_equal(truth->desc.dtype, b->desc.dtype);
     for (int64_t i = 0; i < truth->count; i++) {
         double t = truth->value[i], got = b->value[i];
         if (truth->desc.dtype == KT_FLOAT32) t = (double)(float)t;
-        bool near = got == t || (isnan(got) && isnan(t)) || fabs(got - t) <= tolerance * fmax(1, fabs(t));
+        bool near =
+            got == t || (isnan(got) && isnan(t)) || fabs(got - t) <= tolerance * fmax(1, fabs(t));
         if (!near)
-            fail_msg("%s, %s: element %lld of %lld is %.9g, not %.9g", what, how, (long long)i, (long long)truth->count, got, t);
+            fail_msg("%s, %s: element %lld of %lld is %.9g, not %.9g", what, how, (long long)i,
+                     (long long)truth->count, got, t);
     }
 }
 
@@ -132,7 +139,10 @@ static const char *const sets[] = { "portable", "avx2", "avx512" };
 
 static inline bool has_set(const char *isa)
 {
-    return kt_context_check(&(kt_context_config){ .size = sizeof(kt_context_config), .backend = "cpu", .isa = isa }, NULL, 0) == KT_OK;
+    return kt_context_check(&(kt_context_config){ .size = sizeof(kt_context_config),
+                                                  .backend = "cpu",
+                                                  .isa = isa },
+                            NULL, 0) == KT_OK;
 }
 
 #endif

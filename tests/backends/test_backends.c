@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/backends/test_backends.c: a small network trained by hand on every back-end: `ref` and `cpu` agree, `offset` (whose addresses crash when read)
- * agrees with both, `null` plans it and computes nothing; memory refused anywhere ends in a status, never in a crash or a leak.
+/* tests/backends/test_backends.c: a small network trained by hand on every back-end: `ref` and
+ * `cpu` agree, `offset` (whose addresses crash when read) agrees with both, `null` plans it and
+ * computes nothing; memory refused anywhere ends in a status, never in a crash or a leak.
  */
 #include "compare.h"
 
@@ -23,11 +24,12 @@ static kt_tensor *weight(kt_context *kt, const char *name, uint32_t stream, kt_s
     return kt_variable(kt, name, kt_array_of(data, KT_FLOAT32, shape));
 }
 
-static void step(kt_context *kt, kt_tensor *const *w, kt_tensor *const *m, kt_tensor *rate, const float *x, const int32_t *label,
-                 double *loss)
+static void step(kt_context *kt, kt_tensor *const *w, kt_tensor *const *m, kt_tensor *rate,
+                 const float *x, const int32_t *label, double *loss)
 {
     kt_scope *scope = kt_scope_begin(kt);
-    kt_tensor *in = kt_constant(kt, kt_floats(x, ROWS, IN)), *y = kt_constant(kt, kt_ints(label, ROWS));
+    kt_tensor *in = kt_constant(kt, kt_floats(x, ROWS, IN)),
+              *y = kt_constant(kt, kt_ints(label, ROWS));
     kt_tensor *h = kt_relu(kt_add(kt_matmul(in, w[0]), w[1]));
     h = kt_mul(h, kt_random_bernoulli_like(h, 0.8));
     kt_tensor *logits = kt_add(kt_matmul(h, w[2]), w[3]);
@@ -47,7 +49,8 @@ static void step(kt_context *kt, kt_tensor *const *w, kt_tensor *const *m, kt_te
 static training train(kt_context *kt)
 {
     static const char *const names[] = { "k1", "b1", "k2", "b2", "mk1", "mb1", "mk2", "mb2" };
-    const kt_shape shape[4] = { KT_SHAPE(IN, HIDDEN), KT_SHAPE(HIDDEN), KT_SHAPE(HIDDEN, CLASSES), KT_SHAPE(CLASSES) };
+    const kt_shape shape[4] = { KT_SHAPE(IN, HIDDEN), KT_SHAPE(HIDDEN), KT_SHAPE(HIDDEN, CLASSES),
+                                KT_SHAPE(CLASSES) };
     training t = { .status = KT_OK };
     kt_tensor *w[4], *m[4];
     float x[ROWS * IN];
@@ -59,7 +62,8 @@ static training train(kt_context *kt)
         w[i] = weight(kt, names[i], (uint32_t)i + 1, shape[i]);
         m[i] = kt_variable_zeros(kt, names[4 + i], KT_FLOAT32, shape[i]);
     }
-    kt_tensor *rate = kt_variable(kt, "rate", kt_array_of(&(float){ 0.05f }, KT_FLOAT32, KT_SCALAR_SHAPE));
+    kt_tensor *rate =
+        kt_variable(kt, "rate", kt_array_of(&(float){ 0.05f }, KT_FLOAT32, KT_SCALAR_SHAPE));
     for (int s = 0; s < STEPS; s++) step(kt, w, m, rate, x, label, &t.loss[s]);
     kt_read(w[0], t.kernel, KT_FLOAT64, IN * HIDDEN);
     t.status = kt_error(kt);
@@ -78,7 +82,8 @@ static training train_on(const variant *v)
 static void expect_alike(const char *who, const training *a, const training *b, double tolerance)
 {
     for (int i = 0; i < STEPS; i++)
-        if (!(fabs(a->loss[i] - b->loss[i]) <= tolerance)) fail_msg("%s: loss %d is %.9g, not %.9g", who, i, b->loss[i], a->loss[i]);
+        if (!(fabs(a->loss[i] - b->loss[i]) <= tolerance))
+            fail_msg("%s: loss %d is %.9g, not %.9g", who, i, b->loss[i], a->loss[i]);
     for (int i = 0; i < IN * HIDDEN; i++)
         if (!(fabs(a->kernel[i] - b->kernel[i]) <= tolerance))
             fail_msg("%s: weight %d is %.9g, not %.9g", who, i, b->kernel[i], a->kernel[i]);
@@ -96,7 +101,8 @@ static void test_training_agrees(void **state)
         training first = train_on(&(variant){ .backend = "cpu", .isa = sets[s], .threads = 1 });
         expect_alike(sets[s], &ref, &first, 2e-6);
         expect_alike(sets[s], &offset, &first, 2e-6);
-        training other = train_on(&(variant){ .backend = "cpu", .isa = sets[s], .threads = 3, .no_fusion = true });
+        training other = train_on(
+            &(variant){ .backend = "cpu", .isa = sets[s], .threads = 3, .no_fusion = true });
         expect_alike(sets[s], &first, &other, 0);
     }
 }
@@ -136,7 +142,9 @@ static void test_names(void **state)
         kt_context_free(kt);
     }
     char why[256];
-    assert_int_equal(kt_context_check(&(kt_context_config){ .size = sizeof(kt_context_config), .isa = "mmx" }, why, sizeof why),
+    assert_int_equal(kt_context_check(&(kt_context_config){ .size = sizeof(kt_context_config),
+                                                            .isa = "mmx" },
+                                      why, sizeof why),
                      KT_ERR_UNSUPPORTED);
     assert_non_null(strstr(why, "mmx"));
     assert_null(kt_context_new(.isa = "mmx"));
@@ -182,7 +190,8 @@ static void test_memory_runs_out(void **state)
             assert_true(allowed < 3000);
             ration r = { allowed, 0 };
             kt_allocator allocator = { ration_allocate, ration_resize, ration_release, &r };
-            kt_context *kt = kt_context_new(.backend = names[b], .allocator = allocator, .threads = b == 0 ? 2 : 1);
+            kt_context *kt = kt_context_new(.backend = names[b], .allocator = allocator,
+                                            .threads = b == 0 ? 2 : 1);
             if (kt) {
                 training t = train(kt);
                 if (t.status != KT_OK) assert_int_equal(t.status, KT_ERR_MEMORY);

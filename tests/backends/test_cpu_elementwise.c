@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/backends/test_cpu_elementwise.c: every line of unary.def and binary.def on `cpu` against `ref`, over lengths around vectors, tiles and
- * chunks, with ordinary and with special numbers; equal bits for all instruction sets, thread counts and ways to plan.
+/* tests/backends/test_cpu_elementwise.c: every line of unary.def and binary.def on `cpu` against
+ * `ref`, over lengths around vectors, tiles and chunks, with ordinary and with special numbers;
+ * equal bits for all instruction sets, thread counts and ways to plan.
  */
 #include "compare.h"
 
@@ -41,7 +42,8 @@ static const row rows[] = {
 #define KT_NOT(name, value) { #name, make_##name, 1, KT_BOOL },
 #include "ops/unary.def"
 #define KT_BINARY(name, value, gradient_x, gradient_y, kind) { #name, make_##name, 2, KT_FLOAT32 },
-#define KT_BINARY_ANY(name, value, whole, gradient_x, gradient_y, kind) { #name, make_##name, 2, KT_INT32 },
+#define KT_BINARY_ANY(name, value, whole, gradient_x, gradient_y, kind) \
+    { #name, make_##name, 2, KT_INT32 },
 #define KT_COMPARE(name, value) { #name, make_##name, 2, KT_INT32 },
 #define KT_LOGICAL(name, value) { #name, make_##name, 2, KT_BOOL },
 #include "ops/binary.def"
@@ -55,7 +57,8 @@ static void operands(operand *in, const row *r, kt_dtype dtype, int64_t n)
 {
     double range = kt_is_float(dtype) ? 3 : dtype == KT_BOOL ? 1 : 100;
     for (int k = 0; k < MAX_IN; k++) in[k] = (operand){ 0 };
-    for (int k = 0; k < r->n_in; k++) in[k] = (operand){ dtype, dtype == KT_BOOL ? 0 : -range, range + 1, KT_SHAPE(n) };
+    for (int k = 0; k < r->n_in; k++)
+        in[k] = (operand){ dtype, dtype == KT_BOOL ? 0 : -range, range + 1, KT_SHAPE(n) };
 }
 
 /* In every set, fused and not, with threads: near the truth, and equal bits among each other. */
@@ -70,7 +73,11 @@ static void compare(const row *r, kt_dtype dtype, kt_dtype floatx, double tolera
             if (!has_set(sets[s])) continue;
             for (int way = 0; way < 3; way++) {
                 if (way == 2 && lengths[l] < 20000) continue;
-                variant v = { .backend = "cpu", .isa = sets[s], .threads = way + 1, .no_fusion = way == 1, .floatx = floatx };
+                variant v = { .backend = "cpu",
+                              .isa = sets[s],
+                              .threads = way + 1,
+                              .no_fusion = way == 1,
+                              .floatx = floatx };
                 result got = run_variant(r->name, r->make, in, &v, special);
                 expect_near(r->name, sets[s], &truth, &got, tolerance);
                 if (first.value) {
@@ -105,7 +112,8 @@ static void test_special_numbers(void **state)
     (void)state;
     for (int i = 0; i < N_ROWS; i++) {
         if (rows[i].dtype == KT_BOOL) continue;
-        bool jumps = strcmp(rows[i].name, "floor_divide") == 0; /* a quotient that underflows to -0 has another floor */
+        /* A quotient that underflows to -0 has another floor. */
+        bool jumps = strcmp(rows[i].name, "floor_divide") == 0;
         if (!jumps) compare(&rows[i], KT_FLOAT32, KT_FLOAT32, 3e-6, true);
         compare(&rows[i], KT_FLOAT32, KT_FLOAT64, 1e-13, true);
     }
@@ -141,9 +149,11 @@ static kt_tensor *choose(kt_tensor *const *x) { return kt_where(x[0], x[1], x[2]
 static void test_cast(void **state)
 {
     (void)state;
-    static const row casts[] = { { "to float32", cast_f32, 1, KT_FLOAT32 }, { "to float64", cast_f64, 1, KT_FLOAT32 },
-                                 { "to int32", cast_i32, 1, KT_FLOAT32 },   { "to int64", cast_i64, 1, KT_FLOAT32 },
-                                 { "to bool", cast_bool, 1, KT_FLOAT32 },   { "to uint8", cast_u8, 1, KT_FLOAT32 } };
+    static const row casts[] = {
+        { "to float32", cast_f32, 1, KT_FLOAT32 }, { "to float64", cast_f64, 1, KT_FLOAT32 },
+        { "to int32", cast_i32, 1, KT_FLOAT32 },   { "to int64", cast_i64, 1, KT_FLOAT32 },
+        { "to bool", cast_bool, 1, KT_FLOAT32 },   { "to uint8", cast_u8, 1, KT_FLOAT32 }
+    };
     static const kt_dtype from[] = { KT_FLOAT32, KT_INT32, KT_INT64, KT_BOOL, KT_UINT8 };
     for (int i = 0; i < 6; i++)
         for (int f = 0; f < 5; f++) {
@@ -159,11 +169,15 @@ static void test_cast(void **state)
 static void test_where(void **state)
 {
     (void)state;
-    static const kt_dtype dtypes[] = { KT_FLOAT32, KT_FLOAT64, KT_INT32, KT_INT64, KT_BOOL, KT_UINT8 };
+    static const kt_dtype dtypes[] = {
+        KT_FLOAT32, KT_FLOAT64, KT_INT32, KT_INT64, KT_BOOL, KT_UINT8
+    };
     for (int d = 0; d < 6; d++)
         for (int l = 0; l < N_LENGTHS; l++) {
             kt_shape shape = KT_SHAPE(lengths[l]);
-            operand in[MAX_IN] = { { KT_BOOL, 0, 2, shape }, { dtypes[d], 0, 2, shape }, { dtypes[d], 0, 2, shape } };
+            operand in[MAX_IN] = { { KT_BOOL, 0, 2, shape },
+                                   { dtypes[d], 0, 2, shape },
+                                   { dtypes[d], 0, 2, shape } };
             variant ref = { .backend = "ref", .threads = 1 };
             result truth = run_variant("where", choose, in, &ref, false);
             for (int s = 0; s < 3; s++) {
@@ -180,8 +194,9 @@ static void test_where(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_float32), cmocka_unit_test(test_float64), cmocka_unit_test(test_special_numbers),
-        cmocka_unit_test(test_integers), cmocka_unit_test(test_truth_values), cmocka_unit_test(test_cast),
+        cmocka_unit_test(test_float32),         cmocka_unit_test(test_float64),
+        cmocka_unit_test(test_special_numbers), cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_truth_values),    cmocka_unit_test(test_cast),
         cmocka_unit_test(test_where),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

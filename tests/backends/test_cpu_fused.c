@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/backends/test_cpu_fused.c: fusion never changes a bit.
  *
- * Random programs of element-wise ops over whole tensors, rows, columns, numbers and constants, in several dtypes, with sums at the
- * end and intermediate results read as well, run fused, unfused, eagerly, with one to three threads and in each instruction
- * set: all results of one set are equal to the bit. The three shapes around each border of the interpreter (one element, a
- * tile, a segment of a sum, periods that divide tiles or do not) are among those drawn.
+ * Random programs of element-wise ops over whole tensors, rows, columns, numbers and constants, in
+ * several dtypes, with sums at the end and intermediate results read as well, run fused, unfused,
+ * eagerly, with one to three threads and in each instruction set: all results of one set are equal
+ * to the bit. The three shapes around each border of the interpreter (one element, a tile, a
+ * segment of a sum, periods that divide tiles or do not) are among those drawn.
  */
 #include "compare.h"
 
 #include "ops/fused.h"
 
-enum { MAX_VALUES = 48, MAX_WANTED = 12 };
+enum { MAX_VALUES = 48, MAX_WANTED = 12, VARIABLES = 3 };
 
 typedef struct maker { /* of one program: the same choices in every variant */
     uint64_t state;
@@ -35,6 +36,13 @@ static kt_tensor *filled(kt_context *kt, uint32_t stream, kt_shape shape)
     return x;
 }
 
+static kt_tensor *variable(kt_context *kt, const char *name, kt_shape shape)
+{
+    kt_tensor *v = kt_variable_zeros(kt, name, kt_floatx(kt), shape);
+    assert_int_equal(kt_variable_fill(v, 0.75), KT_OK);
+    return v;
+}
+
 static kt_tensor *any(maker *m)
 {
     return m->value[pick(m, (uint32_t)m->n)];
@@ -48,7 +56,9 @@ static kt_tensor *step(maker *m)
     case 0: return kt_add(x, y);
     case 1: return kt_sub(x, y);
     case 2: return kt_mul(x, kt_tanh(y));
-    case 3: return kt_div(x, kt_add(kt_square(y), kt_fill(kt_context_of(y), kt_dtype_of(y), KT_SCALAR_SHAPE, 1)));
+    case 3:
+        return kt_div(x, kt_add(kt_square(y),
+                                kt_fill(kt_context_of(y), kt_dtype_of(y), KT_SCALAR_SHAPE, 1)));
     case 4: return kt_maximum(x, y);
     case 5: return kt_minimum(x, y);
     case 6: return kt_relu(x);
@@ -81,9 +91,11 @@ typedef struct outputs {
 /* The program number `seed` in this variant: some of its values and some sums. */
 static outputs program(uint64_t seed, const variant *v)
 {
-    static const int64_t sizes[][2] = { { 1, 1 },   { 1, 5 },    { 7, 1 },    { 3, 7 },      { 8, 64 },   { 9, 57 },   { 32, 64 },
-                                        { 51, 10 }, { 128, 10 }, { 70, 100 }, { 3, 700 },    { 4, 8192 }, { 65, 513 }, { 1, 33000 },
-                                        { 5, 512 }, { 40, 1000 }, { 600, 60 }, { 9000, 5 } };
+    static const int64_t sizes[][2] = { { 1, 1 },    { 1, 5 },     { 7, 1 },   { 3, 7 },
+                                        { 8, 64 },   { 9, 57 },    { 32, 64 }, { 51, 10 },
+                                        { 128, 10 }, { 70, 100 },  { 3, 700 }, { 4, 8192 },
+                                        { 65, 513 }, { 1, 33000 }, { 5, 512 }, { 40, 1000 },
+                                        { 600, 60 }, { 9000, 5 } };
     kt_context *kt = context_of(v);
     maker m = { .state = seed * 2654435761u + 12345 };
     const int64_t *size = sizes[pick(&m, sizeof sizes / sizeof *sizes)];
@@ -93,19 +105,36 @@ static outputs program(uint64_t seed, const variant *v)
     m.value[m.n++] = filled(kt, 4, KT_SHAPE(size[0], 1));
     m.value[m.n++] = filled(kt, 5, KT_SCALAR_SHAPE);
     m.value[m.n++] = kt_scalar(m.value[0], 0.7);
-    int steps = 1 + (int)pick(&m, 36), inputs = m.n;
+    kt_tensor *kept[VARIABLES] = { variable(kt, "whole", KT_SHAPE(size[0], size[1])),
+                                   variable(kt, "row", KT_SHAPE(size[1])),
+                                   variable(kt, "number", KT_SCALAR_SHAPE) };
+    for (int i = 0; i < VARIABLES; i++) m.value[m.n++] = kt_mul(kept[i], kt_scalar(kept[i], 0.5));
+    int steps = 1 + (int)pick(&m, 30), inputs = m.n;
     for (int i = 0; i < steps; i++) {
         kt_tensor *y = step(&m);
         if (!y) fail_msg("program %llu: %s", (unsigned long long)seed, kt_message(kt));
         m.value[m.n++] = y;
     }
+    for (int i = 0; i < VARIABLES; i++) { /* from old values, often in the variable's own place */
+        kt_tensor *y = kt_add(kept[i], m.value[m.n - 1 - (int)pick(&m, 4)]);
+        kt_shape shape = { .rank = kt_rank(kept[i]) };
+        for (int k = 0; k < shape.rank; k++) shape.dim[k] = kt_dim(kept[i], k);
+        for (; y && kt_rank(y) > shape.rank;) y = kt_sum_axes(y, KT_AXES(0), false);
+        if (y && shape.rank == 2 && kt_dim(y, 0) != shape.dim[0]) y = kt_broadcast_to(y, shape);
+        kt_assign(kept[i], kt_mul(y, kt_scalar(y, 0.125)));
+    }
     kt_tensor *wanted[MAX_WANTED];
     outputs out = { .n = 1 + (int)pick(&m, 6) };
-    for (int i = 0; i < out.n; i++) {
+    int reads = out.n;
+    for (int i = 0; i < VARIABLES; i++) wanted[out.n++] = kept[i];
+    for (int i = 0; i < reads; i++) {
         int k = i == 0 ? m.n - 1 : inputs + (int)pick(&m, (uint32_t)(m.n - inputs));
-        wanted[i] = pick(&m, 3) ? m.value[k] : pick(&m, 2) ? kt_sum(m.value[k]) : kt_mean(kt_square(m.value[k]));
+        wanted[i] = pick(&m, 3)   ? m.value[k]
+                    : pick(&m, 2) ? kt_sum(m.value[k])
+                                  : kt_mean(kt_square(m.value[k]));
     }
-    if (kt_compute(wanted, out.n) != KT_OK) fail_msg("program %llu: %s", (unsigned long long)seed, kt_message(kt));
+    if (kt_compute(wanted, reads) != KT_OK)
+        fail_msg("program %llu: %s", (unsigned long long)seed, kt_message(kt));
     for (int i = 0; i < out.n; i++) {
         out.count[i] = kt_desc_count(kt_desc_of(wanted[i]));
         out.value[i] = take((size_t)out.count[i] * sizeof(double));
@@ -123,8 +152,9 @@ static void expect_equal(uint64_t seed, const char *how, const outputs *a, const
         assert_int_equal(a->count[i], b->count[i]);
         for (int64_t k = 0; k < a->count[i]; k++)
             if (!same_number(a->value[i][k], b->value[i][k]))
-                fail_msg("program %llu, %s: result %d, element %lld of %lld is %.17g, not %.17g", (unsigned long long)seed, how, i,
-                         (long long)k, (long long)a->count[i], b->value[i][k], a->value[i][k]);
+                fail_msg("program %llu, %s: result %d, element %lld of %lld is %.17g, not %.17g",
+                         (unsigned long long)seed, how, i, (long long)k, (long long)a->count[i],
+                         b->value[i][k], a->value[i][k]);
     }
 }
 
@@ -135,9 +165,17 @@ static void done(outputs *o)
 
 static void compare_ways(uint64_t seed, const char *isa, kt_dtype floatx)
 {
-    outputs plain = program(seed, &(variant){ .backend = "cpu", .isa = isa, .threads = 1, .no_fusion = true, .floatx = floatx });
+    outputs plain = program(seed, &(variant){ .backend = "cpu",
+                                              .isa = isa,
+                                              .threads = 1,
+                                              .no_fusion = true,
+                                              .floatx = floatx });
     for (int way = 0; way < 4; way++) {
-        variant v = { .backend = "cpu", .isa = isa, .threads = way < 3 ? way + 1 : 2, .run_eagerly = way == 3, .floatx = floatx };
+        variant v = { .backend = "cpu",
+                      .isa = isa,
+                      .threads = way < 3 ? way + 1 : 2,
+                      .run_eagerly = way == 3,
+                      .floatx = floatx };
         outputs got = program(seed, &v);
         expect_equal(seed, way == 3 ? "eager" : way == 0 ? "fused" : "threads", &plain, &got);
         done(&got);
@@ -149,7 +187,8 @@ static void test_random_programs(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 240; seed++)
-        if (has_set(sets[seed % 3])) compare_ways(seed, sets[seed % 3], seed % 5 ? KT_FLOAT32 : KT_FLOAT64);
+        if (has_set(sets[seed % 3]))
+            compare_ways(seed, sets[seed % 3], seed % 5 ? KT_FLOAT32 : KT_FLOAT64);
 }
 
 /* Programs without sums have the same bits in all sets, too. */
@@ -157,10 +196,12 @@ static void test_sets_agree(void **state)
 {
     (void)state;
     for (uint64_t seed = 1000; seed < 1030; seed++) {
-        outputs first = program(seed, &(variant){ .backend = "cpu", .isa = "portable", .threads = 1 });
+        outputs first =
+            program(seed, &(variant){ .backend = "cpu", .isa = "portable", .threads = 1 });
         for (int s = 1; s < 3; s++) {
             if (!has_set(sets[s])) continue;
-            outputs got = program(seed, &(variant){ .backend = "cpu", .isa = sets[s], .threads = 1 });
+            outputs got =
+                program(seed, &(variant){ .backend = "cpu", .isa = sets[s], .threads = 1 });
             for (int i = 0; i < got.n; i++)
                 if (got.count[i] == 1) got.value[i][0] = first.value[i][0]; /* perhaps a sum */
             expect_equal(seed, sets[s], &first, &got);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/backends/test_cpu_rows.c: the structured rows on `cpu` against `ref`, float32 and float64, in shapes around the borders of vectors, blocks,
- * chunks and special cases; for each instruction set; equal bits for one, two and three threads, planned and eager.
+/* tests/backends/test_cpu_rows.c: the structured rows on `cpu` against `ref`, float32 and float64,
+ * in shapes around the borders of vectors, blocks, chunks and special cases; for each instruction
+ * set; equal bits for one, two and three threads, planned and eager.
  */
 #include "compare.h"
 
@@ -110,12 +111,30 @@ static const sample reductions[] = {
 
 static kt_tensor *softmax(kt_tensor *const *x) { return kt_softmax(x[0], -1); }
 static kt_tensor *log_softmax(kt_tensor *const *x) { return kt_log_softmax(x[0], -1); }
-static kt_tensor *softmax_grad(kt_tensor *const *x) { return kt_apply2(&kt_op_softmax_grad, x[0], x[1], NULL); }
-static kt_tensor *log_softmax_grad(kt_tensor *const *x) { return kt_apply2(&kt_op_log_softmax_grad, x[0], x[1], NULL); }
-static kt_tensor *sparse(kt_tensor *const *x) { return kt_sparse_categorical_crossentropy(x[1], x[0], true); }
-static kt_tensor *sparse_grad(kt_tensor *const *x) { return kt_apply3(&kt_op_sparse_ce_grad, x[0], x[1], x[2], NULL); }
-static kt_tensor *categorical(kt_tensor *const *x) { return kt_categorical_crossentropy(x[1], x[0], true); }
-static kt_tensor *categorical_grad(kt_tensor *const *x) { return kt_apply3(&kt_op_categorical_ce_grad, x[0], x[1], x[2], NULL); }
+static kt_tensor *softmax_grad(kt_tensor *const *x)
+{
+    return kt_apply2(&kt_op_softmax_grad, x[0], x[1], NULL);
+}
+static kt_tensor *log_softmax_grad(kt_tensor *const *x)
+{
+    return kt_apply2(&kt_op_log_softmax_grad, x[0], x[1], NULL);
+}
+static kt_tensor *sparse(kt_tensor *const *x)
+{
+    return kt_sparse_categorical_crossentropy(x[1], x[0], true);
+}
+static kt_tensor *sparse_grad(kt_tensor *const *x)
+{
+    return kt_apply3(&kt_op_sparse_ce_grad, x[0], x[1], x[2], NULL);
+}
+static kt_tensor *categorical(kt_tensor *const *x)
+{
+    return kt_categorical_crossentropy(x[1], x[0], true);
+}
+static kt_tensor *categorical_grad(kt_tensor *const *x)
+{
+    return kt_apply3(&kt_op_categorical_ce_grad, x[0], x[1], x[2], NULL);
+}
 
 static const sample rows_of_numbers[] = {
     { "softmax", softmax, { F(128, 10) }, 1e-6, false },
@@ -132,19 +151,38 @@ static const sample rows_of_numbers[] = {
     { "sparse_ce_grad", sparse_grad, { F(128, 10), I32(0, 10, 128), F(128) }, 2e-6, false },
     { "sparse_ce_grad", sparse_grad, { F(4000, 11), I32(-1, 13, 4000), F(4000) }, 2e-6, false },
     { "categorical_ce", categorical, { F(128, 10), POSITIVE(128, 10) }, 1e-5, false },
-    { "categorical_ce_grad", categorical_grad, { F(4000, 11), POSITIVE(4000, 11), F(4000) }, 1e-5, false },
+    { "categorical_ce_grad",
+      categorical_grad,
+      { F(4000, 11), POSITIVE(4000, 11), F(4000) },
+      1e-5,
+      false },
 };
 
 /* ---- moving ---- */
 
-static kt_tensor *spread(kt_tensor *const *x) { return kt_broadcast_to(x[0], KT_SHAPE(3, 4, 5, 6)); }
+static kt_tensor *spread(kt_tensor *const *x)
+{
+    return kt_broadcast_to(x[0], KT_SHAPE(3, 4, 5, 6));
+}
 static kt_tensor *reversed(kt_tensor *const *x) { return kt_transpose(x[0]); }
-static kt_tensor *channels(kt_tensor *const *x) { return kt_transpose_axes(x[0], KT_AXES(0, 3, 1, 2)); }
+static kt_tensor *channels(kt_tensor *const *x)
+{
+    return kt_transpose_axes(x[0], KT_AXES(0, 3, 1, 2));
+}
 static kt_tensor *swapped(kt_tensor *const *x) { return kt_transpose_axes(x[0], KT_AXES(1, 0, 2)); }
-static kt_tensor *joined(kt_tensor *const *x) { return kt_concatenate((kt_tensor *[]){ x[0], x[1], x[0] }, 3, 1); }
+static kt_tensor *joined(kt_tensor *const *x)
+{
+    return kt_concatenate((kt_tensor *[]){ x[0], x[1], x[0] }, 3, 1);
+}
 static kt_tensor *joined_last(kt_tensor *const *x) { return kt_concatenate(x, 2, -1); }
-static kt_tensor *inside(kt_tensor *const *x) { return kt_slice(x[0], KT_SHAPE(1, 2, 0), KT_SHAPE(3, -1, 2)); }
-static kt_tensor *padded(kt_tensor *const *x) { return kt_pad(x[0], KT_SHAPE(1, 0, 2), KT_SHAPE(0, 3, 1), 7); }
+static kt_tensor *inside(kt_tensor *const *x)
+{
+    return kt_slice(x[0], KT_SHAPE(1, 2, 0), KT_SHAPE(3, -1, 2));
+}
+static kt_tensor *padded(kt_tensor *const *x)
+{
+    return kt_pad(x[0], KT_SHAPE(1, 0, 2), KT_SHAPE(0, 3, 1), 7);
+}
 static kt_tensor *taken(kt_tensor *const *x) { return kt_gather(x[0], x[1], 0); }
 static kt_tensor *taken_inside(kt_tensor *const *x) { return kt_gather(x[0], x[1], 1); }
 static kt_tensor *hot(kt_tensor *const *x) { return kt_one_hot(x[0], 10); }
@@ -189,7 +227,10 @@ static kt_tensor *joined_outputs(kt_tensor *const *out, int n)
 
 static kt_tensor *rate_of(kt_tensor *const *x) { return kt_scalar(x[0], 0.01); }
 
-static kt_tensor *iteration_of(kt_tensor *const *x) { return kt_scalar_new(kt_context_of(x[0]), KT_INT64, 4); }
+static kt_tensor *iteration_of(kt_tensor *const *x)
+{
+    return kt_scalar_new(kt_context_of(x[0]), KT_INT64, 4);
+}
 
 static kt_tensor *sgd(kt_tensor *const *x) { return kt_sgd_update(x[0], x[1], rate_of(x)); }
 
@@ -206,14 +247,16 @@ static kt_tensor *nesterov(kt_tensor *const *x) { return momentum(x, true); }
 static kt_tensor *adam(kt_tensor *const *x)
 {
     kt_tensor *out[3];
-    kt_adam_update(x[0], x[1], x[2], x[3], rate_of(x), iteration_of(x), (kt_adam_numbers){ 0.9, 0.999, 1e-7 }, out);
+    kt_adam_update(x[0], x[1], x[2], x[3], rate_of(x), iteration_of(x),
+                   (kt_adam_numbers){ 0.9, 0.999, 1e-7 }, out);
     return joined_outputs(out, 3);
 }
 
 static kt_tensor *amsgrad(kt_tensor *const *x)
 {
     kt_tensor *out[4];
-    kt_adam_amsgrad_update(x[0], x[1], x[2], x[3], x[4], rate_of(x), iteration_of(x), (kt_adam_numbers){ 0.9, 0.999, 1e-7 }, out);
+    kt_adam_amsgrad_update(x[0], x[1], x[2], x[3], x[4], rate_of(x), iteration_of(x),
+                           (kt_adam_numbers){ 0.9, 0.999, 1e-7 }, out);
     return joined_outputs(out, 4);
 }
 
@@ -224,7 +267,11 @@ static const sample updates[] = {
     { "nesterov", nesterov, { F(70001), F(70001), F(70001) }, 1e-6, false },
     { "adam", adam, { F(10, 64), F(10, 64), POSITIVE(10, 64), F(10, 64) }, 1e-6, false },
     { "adam", adam, { F(70001), F(70001), POSITIVE(70001), F(70001) }, 1e-6, false },
-    { "amsgrad", amsgrad, { F(70001), F(70001), POSITIVE(70001), POSITIVE(70001), F(70001) }, 1e-6, false },
+    { "amsgrad",
+      amsgrad,
+      { F(70001), F(70001), POSITIVE(70001), POSITIVE(70001), F(70001) },
+      1e-6,
+      false },
 };
 
 /* ---- random rows ---- */
@@ -238,7 +285,10 @@ static kt_shape shape_of(kt_tensor *x)
 
 static kt_tensor *uniform(kt_tensor *const *x) { return kt_random_uniform_like(x[0], -0.3, 0.7); }
 static kt_tensor *bernoulli(kt_tensor *const *x) { return kt_random_bernoulli_like(x[0], 0.3); }
-static kt_tensor *normal(kt_tensor *const *x) { return kt_random_normal(kt_context_of(x[0]), shape_of(x[0]), 1, 2); }
+static kt_tensor *normal(kt_tensor *const *x)
+{
+    return kt_random_normal(kt_context_of(x[0]), shape_of(x[0]), 1, 2);
+}
 static kt_tensor *truncated(kt_tensor *const *x)
 {
     return kt_random_truncated_normal(kt_context_of(x[0]), shape_of(x[0]), 0, 0.05);
@@ -264,7 +314,10 @@ static void compare(const sample *s, kt_dtype floatx)
         if (!has_set(sets[set])) continue;
         result first = { .value = NULL };
         for (int way = 0; way < 4; way++) {
-            variant v = { .backend = "cpu", .isa = sets[set], .threads = way < 3 ? way + 1 : 1, .run_eagerly = way == 3,
+            variant v = { .backend = "cpu",
+                          .isa = sets[set],
+                          .threads = way < 3 ? way + 1 : 1,
+                          .run_eagerly = way == 3,
                           .floatx = floatx };
             result got = run_variant(s->name, s->make, s->in, &v, false);
             expect_near(s->name, sets[set], &truth, &got, tolerance);
@@ -311,8 +364,11 @@ static void train(const variant *v, double *w, int64_t n, int steps)
     for (int i = 0; i < 3; i++) var[i] = kt_variable_zeros(kt, names[i], KT_FLOAT32, KT_SHAPE(n));
     for (int s = 0; s < steps; s++) {
         kt_scope *scope = kt_scope_begin(kt);
-        kt_tensor *g = kt_sub(kt_sin(kt_mul(var[0], kt_scalar(var[0], 3))), kt_scalar(var[0], 0.5 + s)), *out[3];
-        kt_adam_update(var[0], var[1], var[2], g, kt_scalar(g, 0.1), iteration, (kt_adam_numbers){ 0.9, 0.999, 1e-7 }, out);
+        kt_tensor *g = kt_sub(kt_sin(kt_mul(var[0], kt_scalar(var[0], 3))),
+                              kt_scalar(var[0], 0.5 + s)),
+                  *out[3];
+        kt_adam_update(var[0], var[1], var[2], g, kt_scalar(g, 0.1), iteration,
+                       (kt_adam_numbers){ 0.9, 0.999, 1e-7 }, out);
         for (int i = 0; i < 3; i++) kt_assign(var[i], out[i]);
         kt_assign_add(iteration, kt_scalar(iteration, 1));
         assert_int_equal(kt_scope_end(kt, scope), KT_OK);
@@ -326,16 +382,23 @@ static void test_in_place(void **state)
 {
     (void)state;
     enum { N = 70001, STEPS = 5 };
-    double *truth = take(3 * N * sizeof *truth), *got = take(3 * N * sizeof *got), *first = take(3 * N * sizeof *first);
+    double *truth = take(3 * N * sizeof *truth), *got = take(3 * N * sizeof *got),
+           *first = take(3 * N * sizeof *first);
     train(&(variant){ .backend = "ref", .threads = 1 }, truth, N, STEPS);
     for (int s = 0; s < 3; s++) {
         if (!has_set(sets[s])) continue;
         for (int threads = 1; threads <= 3; threads++) {
-            train(&(variant){ .backend = "cpu", .isa = sets[s], .threads = threads, .no_fusion = threads == 2 }, got, N, STEPS);
+            train(&(variant){ .backend = "cpu",
+                              .isa = sets[s],
+                              .threads = threads,
+                              .no_fusion = threads == 2 },
+                  got, N, STEPS);
             if (threads == 1) memcpy(first, got, 3 * N * sizeof *first);
             for (int64_t i = 0; i < 3 * N; i++)
-                if (got[i] != first[i] || !(fabs(got[i] - truth[i]) <= 2e-5 * fmax(1, fabs(truth[i]))))
-                    fail_msg("%s, %d threads: element %lld is %.9g, not %.9g", sets[s], threads, (long long)i, got[i], truth[i]);
+                if (got[i] != first[i] ||
+                    !(fabs(got[i] - truth[i]) <= 2e-5 * fmax(1, fabs(truth[i]))))
+                    fail_msg("%s, %d threads: element %lld is %.9g, not %.9g", sets[s], threads,
+                             (long long)i, got[i], truth[i]);
         }
     }
     free(truth);
@@ -346,8 +409,9 @@ static void test_in_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_products), cmocka_unit_test(test_reductions), cmocka_unit_test(test_rows_of_numbers),
-        cmocka_unit_test(test_moves),    cmocka_unit_test(test_updates),    cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_products),        cmocka_unit_test(test_reductions),
+        cmocka_unit_test(test_rows_of_numbers), cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_updates),         cmocka_unit_test(test_draws),
         cmocka_unit_test(test_in_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

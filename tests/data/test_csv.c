@@ -45,7 +45,8 @@ static void refused(const char *text, kt_status status, const char *part)
     test_refused(read_with_options, text, strlen(text), status, part);
 }
 
-#define F(...) (const float[]){ __VA_ARGS__ }
+#define F(...)                                                                                                         \
+    (const float[]) { __VA_ARGS__ }
 
 static void test_numbers(void **state)
 {
@@ -54,7 +55,9 @@ static void test_numbers(void **state)
     expect("1,2,3\n4,5,6\n", 2, 2, F(1, 2, 4, 5), 1, F(3, 6));
     expect("1,2,3\r\n4,5,6", 2, 2, F(1, 2, 4, 5), 1, F(3, 6));
     expect("1,2,3\r4,5,6\r", 2, 2, F(1, 2, 4, 5), 1, F(3, 6));
-    expect("\xEF\xBB\xBF" "1,2\n3,4\n", 2, 1, F(1, 3), 1, F(2, 4));
+    expect("\xEF\xBB\xBF"
+           "1,2\n3,4\n",
+           2, 1, F(1, 3), 1, F(2, 4));
     expect("\n  \n 1 ,\t2 \n\n3,4\n \n\n", 2, 1, F(1, 3), 1, F(2, 4));
 }
 
@@ -80,7 +83,7 @@ static void test_header(void **state)
     options = (kt_csv_config){ .size = 0 };
     expect("a,b\n1,2\n", 1, 1, F(1), 1, F(2));
     expect("\"a, b\",\"b\"\"c\"\n1,2\n", 1, 1, F(1), 1, F(2));
-    expect(",b\n1,2\n", 1, 1, F(1), 1, F(2));            /* pandas names its index column so */
+    expect(",b\n1,2\n", 1, 1, F(1), 1, F(2)); /* pandas names its index column so */
     expect("1990,b\n1,2\n", 1, 1, F(1), 1, F(2));
     expect("sex,age\nM,2\nF,3\nM,4\n", 3, 2, F(1, 0, 0, 1, 1, 0), 1, F(2, 3, 4));
     expect("M,2\nF,3\nM,4\n", 3, 2, F(1, 0, 0, 1, 1, 0), 1, F(2, 3, 4));
@@ -115,7 +118,8 @@ static void test_targets(void **state)
 
     options = (kt_csv_config){ .target = "rigns" };
     refused("sex,rings\n1,2\n", KT_ERR_NAME, "did you mean 'rings'?");
-    refused("1,2\n3,4\n", KT_ERR_NAME, "unknown target 'rigns': expected the number of a column, 0 to 1 (the file has no header");
+    refused("1,2\n3,4\n", KT_ERR_NAME,
+            "unknown target 'rigns': expected the number of a column, 0 to 1 (the file has no header");
     options.target = "2";
     refused("sex,rings\n1,2\n", KT_ERR_NAME, "0 to 1, or its name");
     options.target = "0,1";
@@ -163,9 +167,13 @@ static void test_flaws(void **state)
     refused("a,b\n1,2\n0x10,4\n", KT_ERR_FORMAT, "got '0x10'");
     refused("a,b\n1,2\n\x1b[2J,4\n", KT_ERR_FORMAT, "got '?[2J'");
     test_refused(read_with_options, "1,2\n3,\0004\n", 9, KT_ERR_FORMAT, "line 2 holds a zero byte");
-    test_refused(read_with_options, "\xFF\xFE" "1\0,\0002\0\n\0", 10, KT_ERR_FORMAT, "line 1 holds a zero byte");
+    test_refused(read_with_options,
+                 "\xFF\xFE"
+                 "1\0,\0002\0\n\0",
+                 10, KT_ERR_FORMAT, "line 1 holds a zero byte");
     options.no_target = true;
-    refused("1\n\n2\n", KT_ERR_FORMAT, "line 2, column 0 from 0: the value is missing"); /* one column: no blank lines */
+    refused("1\n\n2\n", KT_ERR_FORMAT,
+            "line 2, column 0 from 0: the value is missing"); /* one column: no blank lines */
     options = (kt_csv_config){ .separator = '"' };
     refused("1,2\n", KT_ERR_VALUE, "expected a separator");
 }
@@ -243,8 +251,14 @@ static void test_real(void **state)
     double sum = 0;
     for (int i = 0; i < 4177; i++) sum += (double)((const float *)y.data)[i];
     assert_true(sum / 4177 > 9.93 && sum / 4177 < 9.94); /* 9.9337 in the literature */
-    static const struct { const char *name; int64_t rows, inputs, targets; } tables[] = {
-        { "housing", 506, 13, 1 }, { "iris", 150, 4, 3 }, { "wine", 178, 13, 1 }, { "pima-indians-diabetes", 768, 8, 1 },
+    static const struct {
+        const char *name;
+        int64_t rows, inputs, targets;
+    } tables[] = {
+        { "housing", 506, 13, 1 },
+        { "iris", 150, 4, 3 },
+        { "wine", 178, 13, 1 },
+        { "pima-indians-diabetes", 768, 8, 1 },
     };
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         snprintf(path, sizeof path, "%s/tabular/%s.csv", folder, tables[i].name);
@@ -270,9 +284,11 @@ static void test_real(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers), cmocka_unit_test(test_number_forms), cmocka_unit_test(test_header),
-        cmocka_unit_test(test_targets), cmocka_unit_test(test_quotes), cmocka_unit_test(test_flaws), cmocka_unit_test(test_too_many),
-        cmocka_unit_test(test_cut_and_short_memory), cmocka_unit_test(test_configuration), cmocka_unit_test(test_real),
+        cmocka_unit_test(test_numbers),       cmocka_unit_test(test_number_forms),
+        cmocka_unit_test(test_header),        cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_quotes),        cmocka_unit_test(test_flaws),
+        cmocka_unit_test(test_too_many),      cmocka_unit_test(test_cut_and_short_memory),
+        cmocka_unit_test(test_configuration), cmocka_unit_test(test_real),
     };
     return cmocka_run_group_tests(tests, test_make_folder, test_drop_folder);
 }

@@ -46,7 +46,8 @@ static void rows_of(const kt_host_batch *b, int64_t *rows)
     for (int64_t i = 0; i < b->x.dim[0]; i++) {
         rows[i] = ((const int64_t *)b->y.data)[i] - 1000;
         assert_true(((const float *)b->sample_weight.data)[i] == (float)rows[i] / 2);
-        assert_memory_equal((const float *)b->x.data + i * COLUMNS, x_data + rows[i] * COLUMNS, COLUMNS * sizeof(float));
+        assert_memory_equal((const float *)b->x.data + i * COLUMNS, x_data + rows[i] * COLUMNS,
+                            COLUMNS * sizeof(float));
     }
 }
 
@@ -183,7 +184,7 @@ static void test_fair(void **state)
             chi += (at[i][j] - expected) * (at[i][j] - expected) / expected;
             if (i != j) chi_pairs += (pairs[i][j] - expected_pairs) * (pairs[i][j] - expected_pairs) / expected_pairs;
         }
-    assert_true(chi < 90);       /* 49 degrees of freedom: 1 in 3000 */
+    assert_true(chi < 90);        /* 49 degrees of freedom: 1 in 3000 */
     assert_true(chi_pairs < 100); /* 55 */
 }
 
@@ -236,7 +237,8 @@ static void test_prefetch(void **state)
     kt_context *kt = test_context(&memory);
     kt_dataset *plain = kt_dataset_new(kt, x_array(), y_array(), w_array(), .shuffle = true, .batch_size = 5);
     for (int ahead = 1; ahead <= 40; ahead += 13) {
-        kt_dataset *data = kt_dataset_new(kt, x_array(), y_array(), w_array(), .shuffle = true, .batch_size = 5, .prefetch = ahead);
+        kt_dataset *data =
+            kt_dataset_new(kt, x_array(), y_array(), w_array(), .shuffle = true, .batch_size = 5, .prefetch = ahead);
         long long requests = memory.requests;
         int64_t a[ROWS], b[ROWS];
         assert_int_equal(kt_dataset_seek(plain, 0, 0), KT_OK);
@@ -262,7 +264,8 @@ static void test_ring(void **state)
     test_memory memory = { .fail_at = 0 };
     kt_context *kt = test_context(&memory);
     for (int ahead = 1; ahead <= 3; ahead++) {
-        kt_dataset *data = kt_dataset_new(kt, x_array(), y_array(), w_array(), .shuffle = true, .batch_size = 5, .prefetch = ahead);
+        kt_dataset *data =
+            kt_dataset_new(kt, x_array(), y_array(), w_array(), .shuffle = true, .batch_size = 5, .prefetch = ahead);
         const void *places[8];
         kt_host_batch b;
         int64_t rows[5], again[5];
@@ -324,7 +327,8 @@ static void test_fork(void **state)
 #endif
     test_memory memory = { .fail_at = 0 };
     kt_context *kt = test_context(&memory);
-    kt_dataset *data = kt_dataset_new(kt, x_array(), y_array(), w_array(), .shuffle = true, .prefetch = 3, .batch_size = 5);
+    kt_dataset *data =
+        kt_dataset_new(kt, x_array(), y_array(), w_array(), .shuffle = true, .prefetch = 3, .batch_size = 5);
     kt_dataset *plain = kt_dataset_new(kt, x_array(), y_array(), w_array(), .shuffle = true, .batch_size = 5);
     int64_t a[ROWS], b[ROWS];
     for (int i = 0; i < 3; i++) {
@@ -476,7 +480,8 @@ static void test_bad_configurations(void **state)
     refused(kt, CONFIG(.x = kt_floats(x_data, INT64_MAX, INT64_MAX)), KT_ERR_SHAPE, "more than memory can hold");
     refused(kt, CONFIG(.x = kt_array_of(x_data, KT_DTYPE_DEFAULT, KT_SHAPE(3))), KT_ERR_DTYPE, "element type");
     refused(kt, CONFIG(.x = x_array(), .y = kt_floats(x_data, 7)), KT_ERR_SHAPE, "y has 7 rows, but x has 103");
-    refused(kt, CONFIG(.x = x_array(), .sample_weight = kt_floats(x_data, 7)), KT_ERR_SHAPE, "sample_weight has 7 rows");
+    refused(kt, CONFIG(.x = x_array(), .sample_weight = kt_floats(x_data, 7)), KT_ERR_SHAPE,
+            "sample_weight has 7 rows");
     refused(kt, CONFIG(.x = x_array(), .batch_size = -1), KT_ERR_VALUE, "batch_size of 1 or more");
     refused(kt, CONFIG(.x = x_array(), .prefetch = -1), KT_ERR_VALUE, "prefetch of 0");
     refused(kt, CONFIG(.x = x_array(), .prefetch = 1 << 30), KT_ERR_VALUE, "prefetch of 0");
@@ -506,7 +511,8 @@ static void test_short_memory(void **state)
             test_memory memory = { .fail_at = 0 };
             kt_context *kt = test_context(&memory);
             memory.fail_at = memory.requests + n;
-            kt_dataset *data = kt_dataset_new(kt, x_array(), y_array(), w_array(), .shuffle = true, .prefetch = prefetch);
+            kt_dataset *data =
+                kt_dataset_new(kt, x_array(), y_array(), w_array(), .shuffle = true, .prefetch = prefetch);
             bool reached = memory.requests >= memory.fail_at;
             int64_t rows[32];
             if (data) assert_int_equal(next(data, rows), 32);
@@ -521,11 +527,18 @@ static void test_short_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_in_order), cmocka_unit_test(test_shuffled), cmocka_unit_test(test_order_as_defined),
-        cmocka_unit_test(test_fair), cmocka_unit_test(test_position),
-        cmocka_unit_test(test_prefetch), cmocka_unit_test(test_ring),
-        cmocka_unit_test(test_signals_stay_with_the_host), cmocka_unit_test(test_fork),
-        cmocka_unit_test(test_gather), cmocka_unit_test(test_custom), cmocka_unit_test(test_bad_configurations),
+        cmocka_unit_test(test_in_order),
+        cmocka_unit_test(test_shuffled),
+        cmocka_unit_test(test_order_as_defined),
+        cmocka_unit_test(test_fair),
+        cmocka_unit_test(test_position),
+        cmocka_unit_test(test_prefetch),
+        cmocka_unit_test(test_ring),
+        cmocka_unit_test(test_signals_stay_with_the_host),
+        cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_gather),
+        cmocka_unit_test(test_custom),
+        cmocka_unit_test(test_bad_configurations),
         cmocka_unit_test(test_short_memory),
     };
     return cmocka_run_group_tests(tests, fill_data, NULL);

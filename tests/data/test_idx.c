@@ -9,7 +9,8 @@
 #endif
 
 /* Two rows of three int16. */
-static const unsigned char small[] = { 0, 0, 0x0B, 2, 0, 0, 0, 2, 0, 0, 0, 3, 0, 1, 0xFF, 0xFE, 0x7F, 0xFF, 0x80, 0, 0, 0, 1, 0 };
+static const unsigned char small[] = { 0, 0, 0x0B, 2,    0,    0,    0,    2, 0, 0, 0, 3,
+                                       0, 1, 0xFF, 0xFE, 0x7F, 0xFF, 0x80, 0, 0, 0, 1, 0 };
 
 static void expect_small(kt_arrays *arrays)
 {
@@ -56,8 +57,8 @@ static void test_hostile(void **state)
     test_refused(kt_read_idx, "\0\0\x08\0x", 5, KT_ERR_FORMAT, "expected an IDX file");
     test_refused(kt_read_idx, "\0\0\x08\x09", 4, KT_ERR_UNSUPPORTED, "at most 8 axes");
     test_refused(kt_read_idx, "\0\0\x08\1\xFF\xFF\xFF\xFFx", 9, KT_ERR_FORMAT, "at most 1 bytes follow");
-    test_refused(kt_read_idx, "\0\0\x0E\4\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 20, KT_ERR_FORMAT,
-                 "at most 0 bytes follow");
+    test_refused(kt_read_idx, "\0\0\x0E\4\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 20,
+                 KT_ERR_FORMAT, "at most 0 bytes follow");
     test_refused(kt_read_idx, "\0\0\x08\1\0\0\0\1xy", 10, KT_ERR_FORMAT, "bytes follow after the data");
     char path[256];
     snprintf(path, sizeof path, "%s", test_path("small.idx"));
@@ -70,7 +71,9 @@ static void test_hostile(void **state)
 
 static size_t pack(const void *bytes, size_t count, unsigned char *to, size_t size)
 {
-    z_stream z = { .next_in = (Bytef *)(uintptr_t)bytes, .avail_in = (uInt)count, .next_out = to, .avail_out = (uInt)size };
+    z_stream z = {
+        .next_in = (Bytef *)(uintptr_t)bytes, .avail_in = (uInt)count, .next_out = to, .avail_out = (uInt)size
+    };
     assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
     assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
     deflateEnd(&z);
@@ -154,7 +157,10 @@ static void test_mnist(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_types), cmocka_unit_test(test_hostile), cmocka_unit_test(test_gzip), cmocka_unit_test(test_mnist),
+        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_gzip),
+        cmocka_unit_test(test_mnist),
     };
     return cmocka_run_group_tests(tests, test_make_folder, test_drop_folder);
 }

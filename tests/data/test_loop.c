@@ -14,7 +14,8 @@ static kt_context *begin(test_memory *memory)
 {
     for (int i = 0; i < ROWS * 2; i++) x_data[i] = (float)(i + 1);
     for (int i = 0; i < ROWS; i++) y_data[i] = (float)(100 * i);
-    kt_context *kt = kt_context_new(.backend = backend, .allocator = { test_allocate, test_resize, test_release, memory });
+    kt_context *kt =
+        kt_context_new(.backend = backend, .allocator = { test_allocate, test_resize, test_release, memory });
     assert_non_null(kt);
     return kt;
 }
@@ -28,7 +29,8 @@ static void end(kt_context *kt, const test_memory *memory)
 
 static kt_dataset *batches_of(kt_context *kt, int64_t size, bool shuffle)
 {
-    return kt_dataset_new(kt, kt_floats(x_data, ROWS, 2), kt_floats(y_data, ROWS, 1), .batch_size = size, .shuffle = shuffle);
+    return kt_dataset_new(kt, kt_floats(x_data, ROWS, 2), kt_floats(y_data, ROWS, 1), .batch_size = size,
+                          .shuffle = shuffle);
 }
 
 /* One loop that adds up x and y in variables. */
@@ -44,7 +46,7 @@ static void test_epochs(void **state)
         for (int epoch = 0; epoch < 6; epoch++) {
             if (epoch == 2) before = memory.requests;
             int64_t passes = 0;
-            kt_for_each_batch(batches, batch) {
+            kt_for_each_batch (batches, batch) {
                 assert_int_equal(batch.index, passes++);
                 assert_int_equal(kt_dim(batch.x, 0), passes == 3 ? 2 : 4);
                 assert_int_equal(kt_dim(batch.y, 1), 1);
@@ -73,7 +75,7 @@ static void test_break(void **state)
         kt_dataset_next(plain, &host);
         double two = 0;
         for (int i = 0; i < 4; i++) two += (double)((const float *)host.y.data)[i];
-        kt_for_each_batch(batches, batch) {
+        kt_for_each_batch (batches, batch) {
             if (batch.index < 1) continue; /* ends the pass as its last line would */
             kt_assign_add(total, kt_sum(batch.y));
             break;
@@ -82,7 +84,7 @@ static void test_break(void **state)
         kt_dataset_tell(batches, &epoch, &index);
         assert_true(epoch == 0 && index == 2);
         if (way == 0) {
-            kt_for_each_batch(batches, batch) {
+            kt_for_each_batch (batches, batch) {
                 if (passes++ == 0) assert_true(kt_item(total) == two);
             }
             assert_int_equal(passes, 3);
@@ -110,12 +112,12 @@ static void test_seek(void **state)
     kt_context *kt = begin(&memory);
     kt_dataset *batches = batches_of(kt, 4, false);
     int64_t passes = 0;
-    kt_for_each_batch(batches, batch) {
+    kt_for_each_batch (batches, batch) {
         if (passes++ == 1) break;
     }
     assert_int_equal(kt_dataset_seek(batches, 7, 1), KT_OK);
     passes = 0;
-    kt_for_each_batch(batches, batch) {
+    kt_for_each_batch (batches, batch) {
         assert_int_equal(batch.index, 1 + passes++);
     }
     assert_int_equal(passes, 2);
@@ -130,11 +132,11 @@ static void test_scope_used_again(void **state)
     kt_context *kt = begin(&memory);
     kt_dataset *outer = batches_of(kt, 5, false), *inner = batches_of(kt, 4, false);
     kt_tensor *total = kt_variable_zeros(kt, "total", KT_FLOAT32, KT_SCALAR_SHAPE);
-    kt_for_each_batch(inner, batch) break;
+    kt_for_each_batch (inner, batch) break;
     kt_flush(kt);
-    kt_for_each_batch(outer, batch) {
+    kt_for_each_batch (outer, batch) {
         kt_tensor *sum = kt_sum(batch.x);
-        kt_for_each_batch(inner, other) {
+        kt_for_each_batch (inner, other) {
             kt_assign_add(total, kt_sum(other.y));
             if (other.index == 1 && batch.index == 0) break; /* closed with the outer pass */
         }
@@ -151,8 +153,8 @@ static void test_misuse(void **state)
     kt_context *kt = begin(&memory);
     kt_dataset *batches = batches_of(kt, 4, false);
     int64_t passes = 0;
-    kt_for_each_batch(batches, batch) { /* two loops cannot share a position */
-        kt_for_each_batch(batches, inner) {}
+    kt_for_each_batch (batches, batch) { /* two loops cannot share a position */
+        kt_for_each_batch (batches, inner) {}
         passes++;
     }
     assert_int_equal(passes, 1);
@@ -160,7 +162,7 @@ static void test_misuse(void **state)
     assert_non_null(strstr(kt_message(kt), "make a second data set"));
     kt_clear_error(kt);
     passes = 0;
-    kt_for_each_batch(batches, batch) {
+    kt_for_each_batch (batches, batch) {
         kt_fail(kt, KT_ERR_VALUE, "the program's own");
         passes++;
     }
@@ -168,9 +170,9 @@ static void test_misuse(void **state)
     assert_int_equal(kt_error(kt), KT_ERR_VALUE);
     kt_clear_error(kt);
     passes = 0;
-    kt_for_each_batch(batches, batch) passes++;
+    kt_for_each_batch (batches, batch) passes++;
     assert_int_equal(passes, 3);
-    kt_for_each_batch(NULL, batch) passes++;
+    kt_for_each_batch (NULL, batch) passes++;
     assert_int_equal(passes, 3);
     assert_false(kt_batch_next(NULL));
     end(kt, &memory);
@@ -200,7 +202,7 @@ static int on_cpu(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_epochs), cmocka_unit_test(test_break), cmocka_unit_test(test_seek),
+        cmocka_unit_test(test_epochs),           cmocka_unit_test(test_break),  cmocka_unit_test(test_seek),
         cmocka_unit_test(test_scope_used_again), cmocka_unit_test(test_misuse),
     };
     int failed = cmocka_run_group_tests(tests, on_ref, NULL);

@@ -20,8 +20,10 @@ static file npy(int version, const char *dictionary, const void *data, size_t co
 {
     file f = { .count = 0 };
     size_t n = strlen(dictionary), head = version == 1 ? 10 : 12;
-    unsigned char begin[12] = { 0x93, 'N', 'U', 'M', 'P', 'Y', (unsigned char)version, 0, (unsigned char)(n & 255),
-                                (unsigned char)(n >> 8), 0, 0 };
+    unsigned char begin[12] = {
+        0x93, 'N', 'U', 'M', 'P', 'Y', (unsigned char)version, 0, (unsigned char)(n & 255), (unsigned char)(n >> 8),
+        0,    0
+    };
     memcpy(f.bytes, begin, head);
     memcpy(f.bytes + head, dictionary, n);
     if (count) memcpy(f.bytes + head + n, data, count);
@@ -44,7 +46,8 @@ static kt_array read_file(kt_context *kt, const file *f)
 static kt_array read_type(kt_context *kt, const char *type, const void *data, size_t count, int elements)
 {
     char dictionary[128];
-    snprintf(dictionary, sizeof dictionary, "{'descr': '%s', 'fortran_order': False, 'shape': (%d,), }\n", type, elements);
+    snprintf(dictionary, sizeof dictionary, "{'descr': '%s', 'fortran_order': False, 'shape': (%d,), }\n", type,
+             elements);
     file f = npy(1, dictionary, data, count);
     kt_array a = read_file(kt, &f);
     assert_int_equal(a.rank, 1);
@@ -74,7 +77,8 @@ static void test_types(void **state)
     /* Integers keep their values. */
     a = read_type(kt, "|i1", "\x80\x7F\xFF", 3, 3);
     assert_int_equal(a.dtype, KT_INT32);
-    assert_true(((const int32_t *)a.data)[0] == -128 && ((const int32_t *)a.data)[1] == 127 && ((const int32_t *)a.data)[2] == -1);
+    assert_true(((const int32_t *)a.data)[0] == -128 && ((const int32_t *)a.data)[1] == 127 &&
+                ((const int32_t *)a.data)[2] == -1);
     a = read_type(kt, "<i2", "\x00\x80\xFE\xFF", 4, 2);
     assert_true(((const int32_t *)a.data)[0] == -32768 && ((const int32_t *)a.data)[1] == -2);
     a = read_type(kt, ">u2", "\xFF\xFE\0\1", 4, 2);
@@ -109,7 +113,8 @@ static void test_long_runs_pass_the_stage(void **state)
     enum { N = 20000 };
     static unsigned char bytes[2 * N + 200];
     char dictionary[128];
-    int n = snprintf(dictionary, sizeof dictionary, "{'descr': '>i2', 'fortran_order': False, 'shape': (%d, 2), }\n", N / 2);
+    int n = snprintf(dictionary, sizeof dictionary, "{'descr': '>i2', 'fortran_order': False, 'shape': (%d, 2), }\n",
+                     N / 2);
     unsigned char begin[10] = { 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)n, 0 };
     memcpy(bytes, begin, 10);
     memcpy(bytes + 10, dictionary, (size_t)n);
@@ -196,21 +201,28 @@ static void test_hostile(void **state)
     refused("", 0, KT_ERR_FORMAT, "not what NumPy writes");
     refused("{}", 0, KT_ERR_FORMAT, "not what NumPy writes");
     refused("{'descr': '<f4', 'fortran_order': False}", 4, KT_ERR_FORMAT, "not what NumPy writes");
-    refused("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", 4, KT_ERR_FORMAT, "not what NumPy writes");
+    refused("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", 4, KT_ERR_FORMAT,
+            "not what NumPy writes");
     refused("{'descr': '<f4', 'fortran_order': maybe, 'shape': (1,)}", 4, KT_ERR_FORMAT, "not what NumPy writes");
     refused("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}", 4, KT_ERR_FORMAT, "not what NumPy writes");
     refused("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}", 4, KT_ERR_FORMAT, "not what");
-    refused("{'descr': '<f4', 'fortran_order': False, 'shape': ((((((((((1,", 4, KT_ERR_FORMAT, "not what NumPy writes");
+    refused("{'descr': '<f4', 'fortran_order': False, 'shape': ((((((((((1,", 4, KT_ERR_FORMAT,
+            "not what NumPy writes");
     refused("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", 4, KT_ERR_UNSUPPORTED, "pickled");
     refused("{'descr': '<U5', 'fortran_order': False, 'shape': (1,)}", 20, KT_ERR_UNSUPPORTED, "'<U5'");
     refused("{'descr': '<c8', 'fortran_order': False, 'shape': (1,)}", 8, KT_ERR_UNSUPPORTED, "'<c8'");
     refused("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}", 4, KT_ERR_UNSUPPORTED, "'[...]'");
-    refused("{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1)}", 4, KT_ERR_UNSUPPORTED, "at most 8 axes");
+    refused("{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1)}", 4, KT_ERR_UNSUPPORTED,
+            "at most 8 axes");
     /* Sizes that lie: more than the file has, products that overflow, zeros that hide them. */
-    refused("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000,)}", 64, KT_ERR_FORMAT, "only 64 bytes follow");
-    refused("{'descr': '<f8', 'fortran_order': False, 'shape': (2305843009213693952,)}", 64, KT_ERR_FORMAT, "only 64 bytes");
-    refused("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296,4294967296)}", 64, KT_ERR_FORMAT, "only 64 bytes");
-    refused("{'descr': '<f4', 'fortran_order': True, 'shape': (0,4294967296,4294967296)}", 0, KT_ERR_FORMAT, "only 0 bytes");
+    refused("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000,)}", 64, KT_ERR_FORMAT,
+            "only 64 bytes follow");
+    refused("{'descr': '<f8', 'fortran_order': False, 'shape': (2305843009213693952,)}", 64, KT_ERR_FORMAT,
+            "only 64 bytes");
+    refused("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296,4294967296)}", 64, KT_ERR_FORMAT,
+            "only 64 bytes");
+    refused("{'descr': '<f4', 'fortran_order': True, 'shape': (0,4294967296,4294967296)}", 0, KT_ERR_FORMAT,
+            "only 0 bytes");
     refused("{'descr': '<f4', 'fortran_order': False, 'shape': (3,)}", 8, KT_ERR_FORMAT, "only 8 bytes");
     refused("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", 8, KT_ERR_FORMAT, "bytes follow after the data");
     file f = npy(1, "{'descr': '<u8', 'fortran_order': False, 'shape': (1,)}", "\0\0\0\0\0\0\0\x80", 8);
@@ -307,9 +319,14 @@ static void test_full_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_types), cmocka_unit_test(test_long_runs_pass_the_stage), cmocka_unit_test(test_orders_and_versions),
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_hostile), cmocka_unit_test(test_cut_and_short_memory),
-        cmocka_unit_test(test_bad_paths), cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_long_runs_pass_the_stage),
+        cmocka_unit_test(test_orders_and_versions),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_cut_and_short_memory),
+        cmocka_unit_test(test_bad_paths),
+        cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests(tests, test_make_folder, test_drop_folder);
 }

@@ -18,7 +18,8 @@ static void write_two(kt_context *kt, const char *path)
     if (kt_write_npz(kt, path, names, arrays, 2) != KT_OK) fail_msg("%s", kt_message(kt));
 }
 
-/* The archive's bytes, checked against the format's own description: signatures, offsets, the known CRC of known data. */
+/* The archive's bytes, checked against the format's own description: signatures, offsets, the known CRC of known
+ * data. */
 static void test_written_bytes(void **state)
 {
     (void)state;
@@ -152,7 +153,8 @@ static size_t make_npy(int elements)
 {
     memset(npy, 0, sizeof npy);
     char dictionary[128];
-    int n = snprintf(dictionary, sizeof dictionary, "{'descr': '<f4', 'fortran_order': False, 'shape': (%d,), }\n", elements);
+    int n = snprintf(dictionary, sizeof dictionary, "{'descr': '<f4', 'fortran_order': False, 'shape': (%d,), }\n",
+                     elements);
     unsigned char head[10] = { 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)n, 0 };
     memcpy(npy, head, 10);
     memcpy(npy + 10, dictionary, (size_t)n);
@@ -255,8 +257,9 @@ static void test_packed_and_bombs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_written_bytes), cmocka_unit_test(test_bad_lists), cmocka_unit_test(test_writing_without_memory),
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_packed_and_bombs),
+        cmocka_unit_test(test_written_bytes),          cmocka_unit_test(test_bad_lists),
+        cmocka_unit_test(test_writing_without_memory), cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_packed_and_bombs),
     };
     return cmocka_run_group_tests(tests, test_make_folder, test_drop_folder);
 }

@@ -37,8 +37,8 @@ static void test_friedman1(void **state)
     /* The first row, for ever: a change here changes every published figure. */
     kt_arrays *first = kt_friedman1(kt, 1, 1, 0);
     const float *u = kt_arrays_get(first, "x").data;
-    static const float expected[10] = { 0.751110554f, 0.874841928f, 0.0191068053f, 0.375761092f, 0.488055408f, 0.574209988f,
-                                        0.77080965f, 0.175854802f, 0.844080925f, 0.66962117f };
+    static const float expected[10] = { 0.751110554f, 0.874841928f, 0.0191068053f, 0.375761092f, 0.488055408f,
+                                        0.574209988f, 0.77080965f,  0.175854802f,  0.844080925f, 0.66962117f };
     assert_memory_equal(u, expected, sizeof expected);
     assert_true(((const float *)kt_arrays_get(first, "y").data)[0] == 20.7724476f);
     assert_true(kt_hash_bytes(z.data, ROWS * sizeof(float), 0) == 0x9a1851b4b63bd2c7); /* to the last bit */
@@ -121,7 +121,9 @@ static void test_short_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_friedman1), cmocka_unit_test(test_standardise), cmocka_unit_test(test_short_memory),
+        cmocka_unit_test(test_friedman1),
+        cmocka_unit_test(test_standardise),
+        cmocka_unit_test(test_short_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

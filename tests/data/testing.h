@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/data/testing.h: what the tests of readers and data sets share.
  *
- * A context made of core alone (readers and data sets need no engine), over an allocator that counts what is out and can
- * refuse the n-th request; files of given bytes in a folder of the test's own; and the two sweeps that every reader must
- * survive: each allocation failed in turn, and the file cut after each byte.
+ * A context made of core alone (readers and data sets need no engine), over an allocator that counts what is out and
+ * can refuse the n-th request; files of given bytes in a folder of the test's own; and the two sweeps that every reader
+ * must survive: each allocation failed in turn, and the file cut after each byte.
  */
 #ifndef KT_TESTS_DATA_TESTING_H
 #define KT_TESTS_DATA_TESTING_H
@@ -61,7 +61,9 @@ static inline void test_release(void *block, void *user)
 
 static inline kt_context *test_context(test_memory *memory)
 {
-    kt_context_config config = { .size = sizeof config, .threads = 1, .floatx = KT_FLOAT32,
+    kt_context_config config = { .size = sizeof config,
+                                 .threads = 1,
+                                 .floatx = KT_FLOAT32,
                                  .allocator = { test_allocate, test_resize, test_release, memory } };
     return kt_context_begin(&config);
 }
@@ -130,8 +132,10 @@ static inline void test_each_failure(test_reader *read, const char *path)
         memory.fail_at = memory.requests + n;
         kt_arrays *arrays = read(kt, path);
         bool reached = memory.requests >= memory.fail_at;
-        if (arrays) assert_int_equal(kt_error(kt), KT_OK);
-        else if (kt_error(kt) != KT_ERR_MEMORY) fail_msg("request %lld: %s", n, kt_message(kt));
+        if (arrays)
+            assert_int_equal(kt_error(kt), KT_OK);
+        else if (kt_error(kt) != KT_ERR_MEMORY)
+            fail_msg("request %lld: %s", n, kt_message(kt));
         test_end(kt);
         assert_int_equal(memory.out, 0);
         if (!reached) {
@@ -175,8 +179,10 @@ static inline void test_refused(test_reader *read, const void *bytes, size_t cou
     kt_context *kt = test_context(&memory);
     assert_null(read(kt, path));
     if (kt_error(kt) != status || !strstr(kt_message(kt), part))
-        fail_msg("expected status %d and '%s', got status %d: %s", (int)status, part, (int)kt_error(kt), kt_message(kt));
-    for (const char *at = kt_message(kt); *at; at++) assert_true((unsigned char)*at >= 32); /* nothing for a terminal to obey */
+        fail_msg("expected status %d and '%s', got status %d: %s", (int)status, part, (int)kt_error(kt),
+                 kt_message(kt));
+    for (const char *at = kt_message(kt); *at; at++)
+        assert_true((unsigned char)*at >= 32); /* nothing for a terminal to obey */
     test_end(kt);
     assert_int_equal(memory.out, 0);
     assert_true(memory.largest < 1 << 22);

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/fuzz/fuzz_readers.c: libFuzzer over the readers of arrays and tables.
  *
- * The first byte says which reader and, for tables, with which options; the rest is the file. Whatever comes in, the reader
- * must end with arrays whose every byte can be read, or with an error and a sentence; all memory must come back, and no
- * request may be out of proportion to the file.
- *
- *     clang -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined -DKT_HAVE_ZLIB -DKT_HAVE_LIBZIP -Iinclude -Isrc
- *         tests/fuzz/fuzz_readers.c $(find src/data src/base src/core -name "*.c") -lz -lzip -lpthread -lm
+ * The first byte says which reader and, for tables, with which options; the rest is the file. Whatever comes in, the
+ * reader must end with arrays whose every byte can be read, or with an error and a sentence; all memory must come back,
+ * and no request may be out of proportion to the file.
  */
 #define _GNU_SOURCE 1
 
@@ -31,7 +28,8 @@ typedef struct fuzz_memory {
 static void *fuzz_resize(void *old, size_t bytes, void *user)
 {
     fuzz_memory *memory = user;
-    /* gzip can make 1,032 bytes of one, widened by up to 4; one-hot columns have 256 MiB free, then 100 times the file. */
+    /* gzip can make 1,032 bytes of one, widened by up to 4; one-hot columns have 256 MiB free, then 100 times the
+     * file. */
     if (bytes > ((size_t)300 << 20) + 5000 * memory->file) abort();
     if (!old) memory->out++;
     return realloc(old, bytes);
@@ -45,18 +43,16 @@ static void fuzz_release(void *block, void *user)
     free(block);
 }
 
-/* Readers of data need no engine; the loop over batches, which is not fuzzed, would ask for these. */
-kt_scope *kt_scope_begin(kt_context *kt) { return kt ? NULL : NULL; }
-kt_status kt_scope_end(kt_context *kt, kt_scope *scope) { return kt && scope ? KT_OK : KT_ERR_VALUE; }
-kt_tensor *kt_constant_borrow(kt_context *kt, kt_array value) { return kt && value.data ? NULL : NULL; }
-
 static bool read_one(kt_context *kt, uint8_t how, const uint8_t *data, size_t size, kt_arrays **arrays)
 {
     kt_memory_source memory;
     kt_memory_open(&memory, kt, "fuzz", data, size);
     static const char *const targets[] = { NULL, "0", "a", "b,c", "1,0", "x y" };
-    kt_csv_config table = { .size = sizeof table, .target = targets[(how >> 2) % 6], .separator = how & 128 ? ';' : 0,
-                            .no_target = (how >> 2) % 16 == 15, .drop_text = how & 64 };
+    kt_csv_config table = { .size = sizeof table,
+                            .target = targets[(how >> 2) % 6],
+                            .separator = how & 128 ? ';' : 0,
+                            .no_target = (how >> 2) % 16 == 15,
+                            .drop_text = how & 64 };
     int fd;
     char path[64];
     switch (how & 3) {

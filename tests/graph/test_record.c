@@ -215,8 +215,8 @@ static void programs_replay(void **state)
         double total, now[3];
         assert_int_equal(kt_program_read(program, 0, &total, KT_FLOAT64, 1), KT_OK);
         assert_int_equal(kt_program_read(program, 2, now, KT_FLOAT64, 3), KT_OK);
-        assert_float_equal(total, 6 + i * (i + 1) / 2, 1e-6);
-        assert_float_equal(now[0], 1 + i * (i + 1) / 2, 1e-6);
+        assert_float_equal(total, (float)(6 + i * (i + 1) / 2), 1e-6);
+        assert_float_equal(now[0], (float)(1 + i * (i + 1) / 2), 1e-6);
         assert_int_equal(kt_program_read(program, 3, now, KT_FLOAT64, 3), KT_OK);
         assert_float_equal(now[0], i, 0);
     }
@@ -298,6 +298,22 @@ static void a_scope_left_open_is_closed(void **state)
     close_context(kt);
 }
 
+static void a_freed_variable_is_named(void **state)
+{
+    kt_context *kt = open_context(state);
+    kt_tensor *v = kt_variable(kt, "gone", kt_floats(((float[]){ 1, 2, 3 }), 3)), *y = kt_square(v);
+    size_t bytes = kt_memory(kt).bytes;
+    kt_variable_free(v);
+    kt_variable_free(v);
+    kt_variable_free(NULL);
+    assert_true(kt_memory(kt).bytes <= bytes);
+    if (((const setting *)*state)->eager) expect3(y, 1, 4, 9);
+    assert_null(kt_add(v, v));
+    assert_int_equal(kt_error(kt), KT_ERR_STATE);
+    assert_non_null(strstr(kt_message(kt), "'gone'"));
+    kt_context_free(kt);
+}
+
 static void not_a_number_is_traced(void **state)
 {
     const setting *s = *state;
@@ -335,6 +351,7 @@ int main(void)
             cmocka_unit_test_prestate(null_passes_through, s),
             cmocka_unit_test_prestate(old_versions_that_are_gone_are_named, s),
             cmocka_unit_test_prestate(a_scope_left_open_is_closed, s),
+            cmocka_unit_test_prestate(a_freed_variable_is_named, s),
             cmocka_unit_test_prestate(not_a_number_is_traced, s),
         };
         char name[64];

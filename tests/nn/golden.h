@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/nn/golden.h: what Keras computed, read from tests/golden/data and compared by the rule of tests/golden/README.md.
+/* tests/nn/golden.h: what Keras computed, read from tests/golden/data and compared by the rule of
+ * tests/golden/README.md.
  *
- * The files are committed; one that is missing is a failure. Only a build without libzip cannot read them: it skips.
+ * The files are committed; one that is missing is a failure. Only a build without libzip cannot read them: it
+ * skips.
  */
 #ifndef KT_TESTS_NN_GOLDEN_H
 #define KT_TESTS_NN_GOLDEN_H
@@ -20,15 +22,28 @@
 
 #include <keratin/data.h>
 
-/* One back-end and float type that a golden is compared on. */
+/* One way of computing that a golden is compared on. */
 typedef struct golden_mode {
     const char *backend;
     kt_dtype floatx;
+    bool eager; /* each op by itself */
 } golden_mode;
 static const golden_mode golden_modes[] = {
-    { "ref", KT_FLOAT64 }, { "ref", KT_FLOAT32 }, { "cpu", KT_FLOAT64 }, { "cpu", KT_FLOAT32 },
+    { "ref", KT_FLOAT64, false },
+    { "ref", KT_FLOAT32, false },
+    { "cpu", KT_FLOAT64, false },
+    { "cpu", KT_FLOAT32, false },
+    { "cpu", KT_FLOAT32, true },
+    { "offset", KT_FLOAT32, false }, /* memory that crashes when it is read directly */
 };
 enum { N_GOLDEN_MODES = sizeof golden_modes / sizeof *golden_modes };
+
+static inline kt_context *golden_context(const golden_mode *mode)
+{
+    kt_context *kt = kt_context_new(.backend = mode->backend, .floatx = mode->floatx, .run_eagerly = mode->eager);
+    assert_non_null(kt);
+    return kt;
+}
 
 static inline kt_arrays *golden_open(kt_context *kt, const char *name)
 {
@@ -95,14 +110,16 @@ static inline double golden_distance(const double *got, kt_array want)
         double w = golden_at(want, i);
         if (!isfinite(w) || !isfinite(got[i])) {
             if (!(isnan(w) && isnan(got[i])) && !(w == got[i])) return (double)INFINITY;
-        } else worst = fmax(worst, fabs(got[i] - w) / (fabs(w) + s));
+        } else
+            worst = fmax(worst, fabs(got[i] - w) / (fabs(w) + s));
     }
     return worst;
 }
 
-/* Compares with `<stem>32<index>` or `<stem>64<index>`; returns the distance over what is allowed (1 is the limit). */
-static inline double golden_compare(const kt_arrays *arrays, const golden_mode *mode, const char *stem, const char *index,
-                                    const double *got, int64_t count)
+/* Compares with `<stem>32<index>` or `<stem>64<index>`; returns the distance over what is allowed (1 is the
+ * limit). */
+static inline double golden_compare(const kt_arrays *arrays, const golden_mode *mode, const char *stem,
+                                    const char *index, const double *got, int64_t count)
 {
     char name[64], tolerance_name[64];
     bool single = mode->floatx == KT_FLOAT32;

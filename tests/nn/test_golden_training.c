@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/nn/test_golden_training.c: small nets trained twenty steps by hand, against Keras, step by step.
  *
- * The same weights and batches must give the same losses and the same final weights, on every back-end, in float32 by Keras's own spread
- * and in float64 within 1e-10. Cases are described in tests/golden/README.md; here each is a few lines that fill a `trial`.
+ * The same weights and batches must give the same losses and the same final weights, on every back-end, in
+ * float32 by Keras's own spread and in float64 within 1e-10. Cases are described in tests/golden/README.md;
+ * here each is a few lines that fill a `trial`.
  */
 #include "golden.h"
 
@@ -25,10 +26,7 @@ typedef struct trial {
     const kt_arrays *golden; /* for configurations that stand in it */
 } trial;
 
-static void add(trial *t, kt_layer_spec layer)
-{
-    t->layers[t->n++] = layer;
-}
+static void add(trial *t, kt_layer_spec layer) { t->layers[t->n++] = layer; }
 
 /* ---- layers and losses of a user's own ---- */
 
@@ -115,8 +113,10 @@ static kt_tensor *cubed_error(kt_tensor *y_true, kt_tensor *y_pred)
 static void mission(trial *t, const char *what)
 {
     add(t, kt_dense(64, .activation = "relu"));
-    if (strcmp(what, "layer") == 0) add(t, kt_custom(&log_class));
-    else t->loss_fn = weighted_mse;
+    if (strcmp(what, "layer") == 0)
+        add(t, kt_custom(&log_class));
+    else
+        t->loss_fn = weighted_mse;
     add(t, kt_dense(1));
     t->optimizer = kt_adam();
 }
@@ -146,28 +146,39 @@ static void layer(trial *t, const char *what)
         memcpy(kept + 6, v, sizeof v);
         add(t, kt_normalization(.mean = kept, .variance = kept + 6, .count = 6));
     }
-    if (strcmp(what, "functional") == 0) add(t, kt_custom(&functional_class));
-    else if (strcmp(what, "subclass") == 0) add(t, kt_custom(&residual_class));
+    if (strcmp(what, "functional") == 0)
+        add(t, kt_custom(&functional_class));
+    else if (strcmp(what, "subclass") == 0)
+        add(t, kt_custom(&residual_class));
     else {
         if (strcmp(what, "flatten") == 0) add(t, kt_flatten());
-        if (strcmp(what, "dense_one_unit") == 0) add(t, kt_dense(1, .activation = "tanh"));
-        else if (strcmp(what, "dense_no_bias") == 0) add(t, kt_dense(8, .activation = "tanh", .no_bias = true));
-        else if (strcmp(what, "frozen") == 0) add(t, kt_dense(8, .activation = "tanh", .frozen = true, .kernel_regularizer = "l2"));
-        else add(t, kt_dense(is_rank_3 ? 5 : 8, .activation = "tanh"));
+        if (strcmp(what, "dense_one_unit") == 0)
+            add(t, kt_dense(1, .activation = "tanh"));
+        else if (strcmp(what, "dense_no_bias") == 0)
+            add(t, kt_dense(8, .activation = "tanh", .no_bias = true));
+        else if (strcmp(what, "frozen") == 0)
+            add(t, kt_dense(8, .activation = "tanh", .frozen = true, .kernel_regularizer = "l2"));
+        else
+            add(t, kt_dense(is_rank_3 ? 5 : 8, .activation = "tanh"));
         if (is_rank_3) add(t, kt_flatten());
         if (strcmp(what, "add_loss") == 0) add(t, kt_custom(&scale_class));
         if (strcmp(what, "nested") == 0) add(t, kt_custom(&nested_class));
         if (strcmp(what, "dropout_rate_0") == 0) add(t, kt_dropout(KT_ZERO));
         if (strcmp(what, "dropout_predict") == 0) add(t, kt_dropout(0.5));
-        if (strcmp(what, "dense_one_unit") == 0) add(t, kt_dense(1));
-        else if (strcmp(what, "frozen") == 0) add(t, kt_dense(2, .kernel_regularizer_spec = kt_l2(0.01)));
-        else add(t, kt_dense(2));
+        if (strcmp(what, "dense_one_unit") == 0)
+            add(t, kt_dense(1));
+        else if (strcmp(what, "frozen") == 0)
+            add(t, kt_dense(2, .kernel_regularizer_spec = kt_l2(0.01)));
+        else
+            add(t, kt_dense(2));
     }
 }
 
 static void regularizer(trial *t, const char *what)
 {
-    kt_regularizer_spec spec = strcmp(what, "l1") == 0 ? kt_l1(0.01) : strcmp(what, "l2") == 0 ? kt_l2() : kt_l1_l2(0.02, 0.03);
+    kt_regularizer_spec spec = strcmp(what, "l1") == 0   ? kt_l1(0.01)
+                               : strcmp(what, "l2") == 0 ? kt_l2()
+                                                         : kt_l1_l2(0.02, 0.03);
     add(t, kt_dense(8, .activation = "tanh", .kernel_regularizer_spec = spec));
     add(t, kt_dense(2, .kernel_regularizer_spec = spec, .bias_regularizer_spec = spec));
 }
@@ -177,24 +188,31 @@ static void loss(trial *t, const char *what)
 {
     bool logits = strstr(what, "logits") != NULL, apart = strstr(what, "apart") != NULL;
     double smoothing = strstr(what, "smoothing") ? 0.1 : 0;
-    kt_reduction reduction = strstr(what, "_sum") ? KT_REDUCTION_SUM
-                             : strstr(what, "mean_with_sample_weight") ? KT_REDUCTION_WEIGHTED_MEAN : KT_REDUCTION_MEAN;
+    kt_reduction reduction = strstr(what, "_sum")                      ? KT_REDUCTION_SUM
+                             : strstr(what, "mean_with_sample_weight") ? KT_REDUCTION_WEIGHTED_MEAN
+                                                                       : KT_REDUCTION_MEAN;
     const char *last = NULL;
     int64_t units = 2;
     if (strncmp(what, "bce", 3) == 0) {
         units = strstr(what, "columns") || reduction ? 3 : 1;
         last = logits ? NULL : "sigmoid";
-        t->loss_spec = kt_binary_crossentropy_loss(.from_logits = logits, .label_smoothing = smoothing, .reduction = reduction);
+        t->loss_spec =
+            kt_binary_crossentropy_loss(.from_logits = logits, .label_smoothing = smoothing, .reduction = reduction);
     } else if (strncmp(what, "cce", 3) == 0 || strncmp(what, "scce", 4) == 0) {
         units = 4;
         last = logits ? NULL : "softmax";
-        t->loss_spec = what[0] == 's' ? kt_sparse_categorical_crossentropy_loss(.from_logits = logits, .reduction = reduction)
-                                      : kt_categorical_crossentropy_loss(.from_logits = logits, .label_smoothing = smoothing,
-                                                                         .reduction = reduction);
-    } else if (strncmp(what, "function", 8) == 0) t->loss_fn = cubed_error;
-    else if (strncmp(what, "scalar_function", 15) == 0) t->loss_fn = weighted_mse;
-    else if (strncmp(what, "mae", 3) == 0) t->loss = "mae";
-    else t->loss_spec = kt_mean_squared_error_loss(.reduction = reduction);
+        t->loss_spec = what[0] == 's'
+                           ? kt_sparse_categorical_crossentropy_loss(.from_logits = logits, .reduction = reduction)
+                           : kt_categorical_crossentropy_loss(.from_logits = logits, .label_smoothing = smoothing,
+                                                              .reduction = reduction);
+    } else if (strncmp(what, "function", 8) == 0)
+        t->loss_fn = cubed_error;
+    else if (strncmp(what, "scalar_function", 15) == 0)
+        t->loss_fn = weighted_mse;
+    else if (strncmp(what, "mae", 3) == 0)
+        t->loss = "mae";
+    else
+        t->loss_spec = kt_mean_squared_error_loss(.reduction = reduction);
     add(t, kt_dense(8, .activation = "tanh"));
     add(t, kt_dense(units, .activation = apart ? NULL : last));
     if (apart) add(t, kt_activation(last));
@@ -220,19 +238,28 @@ static void optimizer(trial *t, const char *what)
     if (global > 0) norm = 0;
     add(t, kt_dense(8, .activation = "tanh"));
     add(t, kt_dense(2));
-    if (strcmp(what, "sgd_defaults") == 0) t->optimizer = kt_sgd();
-    else if (strcmp(what, "adam_defaults") == 0) t->optimizer = kt_adam();
-    else if (strcmp(what, "adam_settings") == 0) t->optimizer = kt_adam(0.02, .beta_1 = 0.8, .beta_2 = 0.99, .epsilon = 1e-3);
-    else if (strcmp(what, "sgd_exponential_decay") == 0) t->optimizer = kt_sgd(.schedule = decay);
-    else if (strcmp(what, "adam_exponential_decay") == 0) t->optimizer = kt_adam(.schedule = decay);
-    else if (strcmp(what, "sgd_staircase") == 0) t->optimizer = kt_sgd(.schedule = staircase, .momentum = 0.9);
+    if (strcmp(what, "sgd_defaults") == 0)
+        t->optimizer = kt_sgd();
+    else if (strcmp(what, "adam_defaults") == 0)
+        t->optimizer = kt_adam();
+    else if (strcmp(what, "adam_settings") == 0)
+        t->optimizer = kt_adam(0.02, .beta_1 = 0.8, .beta_2 = 0.99, .epsilon = 1e-3);
+    else if (strcmp(what, "sgd_exponential_decay") == 0)
+        t->optimizer = kt_sgd(.schedule = decay);
+    else if (strcmp(what, "adam_exponential_decay") == 0)
+        t->optimizer = kt_adam(.schedule = decay);
+    else if (strcmp(what, "sgd_staircase") == 0)
+        t->optimizer = kt_sgd(.schedule = staircase, .momentum = 0.9);
     else if (strncmp(what, "adam", 4) == 0)
         t->optimizer = kt_adam(0.01, .amsgrad = strstr(what, "amsgrad") != NULL, .clipnorm = norm, .clipvalue = value,
                                .global_clipnorm = global, .weight_decay = weight);
     else
-        t->optimizer = kt_sgd(0.05, .momentum = strncmp(what, "sgd_momentum", 12) == 0 || strncmp(what, "sgd_nesterov", 12) == 0 ? 0.9 : 0,
-                              .nesterov = strncmp(what, "sgd_nesterov", 12) == 0, .clipnorm = norm, .clipvalue = value,
-                              .global_clipnorm = global, .weight_decay = weight);
+        t->optimizer =
+            kt_sgd(0.05,
+                   .momentum =
+                       strncmp(what, "sgd_momentum", 12) == 0 || strncmp(what, "sgd_nesterov", 12) == 0 ? 0.9 : 0,
+                   .nesterov = strncmp(what, "sgd_nesterov", 12) == 0, .clipnorm = norm, .clipvalue = value,
+                   .global_clipnorm = global, .weight_decay = weight);
     t->rate_set = strcmp(what, "adam_rate_set") == 0;
 }
 
@@ -242,24 +269,38 @@ static const struct family {
     const char *cases[32];
 } families[] = {
     { "mission_custom_", mission, { "layer", "loss", "loop" } },
-    { "layer_dense_", dense, { "linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "sigmoid", "tanh", "softplus", "softmax",
-                               "log_softmax" } },
+    { "layer_dense_",
+      dense,
+      { "linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "sigmoid", "tanh", "softplus", "softmax",
+        "log_softmax" } },
     { "layer_activation_", activation, { "relu", "gelu", "softmax" } },
-    { "layer_", layer, { "dense_no_bias", "dense_one_unit", "dense_rank_3", "flatten", "short_batch", "batch_of_one", "nested", "functional",
-                         "subclass", "frozen", "add_loss", "normalization", "dropout_predict", "dropout_rate_0" } },
+    { "layer_",
+      layer,
+      { "dense_no_bias", "dense_one_unit", "dense_rank_3", "flatten", "short_batch", "batch_of_one", "nested",
+        "functional", "subclass", "frozen", "add_loss", "normalization", "dropout_predict", "dropout_rate_0" } },
     { "regularizer_", regularizer, { "l1", "l2", "l1l2" } },
-    { "loss_", loss, { "mse", "mse_sw", "mae", "mae_sw", "mse_sum", "mse_sum_sw", "mse_mean_with_sample_weight", "mse_steps_sw", "function",
-                       "function_sw", "scalar_function", "scalar_function_sw" } },
-    { "loss_", loss, { "bce", "bce_sw", "bce_cw", "bce_logits", "bce_apart", "bce_smoothing", "bce_columns", "bce_sum" } },
-    { "loss_", loss, { "cce", "cce_sw", "cce_cw", "cce_logits", "cce_apart", "cce_smoothing", "cce_logits_smoothing", "cce_sum" } },
+    { "loss_",
+      loss,
+      { "mse", "mse_sw", "mae", "mae_sw", "mse_sum", "mse_sum_sw", "mse_mean_with_sample_weight", "mse_steps_sw",
+        "function", "function_sw", "scalar_function", "scalar_function_sw" } },
+    { "loss_",
+      loss,
+      { "bce", "bce_sw", "bce_cw", "bce_logits", "bce_apart", "bce_smoothing", "bce_columns", "bce_sum" } },
+    { "loss_",
+      loss,
+      { "cce", "cce_sw", "cce_cw", "cce_logits", "cce_apart", "cce_smoothing", "cce_logits_smoothing", "cce_sum" } },
     { "loss_", loss, { "scce", "scce_sw", "scce_cw", "scce_logits", "scce_apart", "scce_sum", "scce_steps_sw" } },
-    { "opt_", optimizer, { "sgd", "sgd_clipnorm", "sgd_clipvalue", "sgd_global_clipnorm", "sgd_weight_decay", "sgd_momentum",
-                           "sgd_momentum_clipnorm", "sgd_momentum_clipvalue", "sgd_momentum_global_clipnorm", "sgd_momentum_weight_decay",
-                           "sgd_nesterov", "sgd_nesterov_clipnorm", "sgd_nesterov_clipvalue", "sgd_nesterov_global_clipnorm",
-                           "sgd_nesterov_weight_decay", "sgd_defaults", "sgd_exponential_decay", "sgd_staircase" } },
-    { "opt_", optimizer, { "adam", "adam_clipnorm", "adam_clipvalue", "adam_global_clipnorm", "adam_weight_decay", "adam_amsgrad",
-                           "adam_amsgrad_clipnorm", "adam_amsgrad_clipvalue", "adam_amsgrad_global_clipnorm", "adam_amsgrad_weight_decay",
-                           "adam_defaults", "adam_settings", "adam_exponential_decay", "adam_rate_set" } },
+    { "opt_",
+      optimizer,
+      { "sgd", "sgd_clipnorm", "sgd_clipvalue", "sgd_global_clipnorm", "sgd_weight_decay", "sgd_momentum",
+        "sgd_momentum_clipnorm", "sgd_momentum_clipvalue", "sgd_momentum_global_clipnorm", "sgd_momentum_weight_decay",
+        "sgd_nesterov", "sgd_nesterov_clipnorm", "sgd_nesterov_clipvalue", "sgd_nesterov_global_clipnorm",
+        "sgd_nesterov_weight_decay", "sgd_defaults", "sgd_exponential_decay", "sgd_staircase" } },
+    { "opt_",
+      optimizer,
+      { "adam", "adam_clipnorm", "adam_clipvalue", "adam_global_clipnorm", "adam_weight_decay", "adam_amsgrad",
+        "adam_amsgrad_clipnorm", "adam_amsgrad_clipvalue", "adam_amsgrad_global_clipnorm", "adam_amsgrad_weight_decay",
+        "adam_defaults", "adam_settings", "adam_exponential_decay", "adam_rate_set" } },
 };
 
 /* ---- running a case ---- */
@@ -287,9 +328,11 @@ static void list_weights(net *m)
     }
 }
 
-static kt_tensor *total_loss(const net *m, const trial *t, kt_context *kt, kt_tensor *y, kt_tensor *p, kt_tensor *weight)
+static kt_tensor *total_loss(const net *m, const trial *t, kt_context *kt, kt_tensor *y, kt_tensor *p,
+                             kt_tensor *weight)
 {
-    kt_tensor *total = t->loss ? kt_loss_named(t->loss, y, p, weight) : kt_loss_of(kt, &t->loss_spec, t->loss_fn, y, p, weight);
+    kt_tensor *total =
+        t->loss ? kt_loss_named(t->loss, y, p, weight) : kt_loss_of(kt, &t->loss_spec, t->loss_fn, y, p, weight);
     for (int i = 0; i < m->n; i++) {
         kt_tensor *more = kt_layer_losses(m->layers[i]);
         if (more) total = kt_add(total, more);
@@ -339,8 +382,7 @@ static void run_case(const char *prefix, const struct family *family, const char
 {
     char name[96];
     snprintf(name, sizeof name, "%s%s", prefix, what);
-    kt_context *kt = kt_context_new(.backend = mode->backend, .floatx = mode->floatx);
-    assert_non_null(kt);
+    kt_context *kt = golden_context(mode);
     kt_arrays *golden = golden_open(kt, name);
     trial t = { .loss = NULL, .loss_spec = kt_mean_squared_error_loss(), .optimizer = kt_sgd(0.05), .golden = golden };
     net m = { .n = 0 };
@@ -390,11 +432,11 @@ static void run_case(const char *prefix, const struct family *family, const char
         assert_int_equal(kt_iterations(opt), STEPS);
     }
     if (getenv("KERATIN_TEST_VERBOSE"))
-        print_message("            %-40s %s/%s pred %.3f loss %.3f w %.3f\n", name, mode->backend, kt_dtype_name(mode->floatx), worst_pred,
-                      worst_loss, worst_w);
+        print_message("            %-40s %s/%s pred %.3f loss %.3f w %.3f\n", name, mode->backend,
+                      kt_dtype_name(mode->floatx), worst_pred, worst_loss, worst_w);
     if (!(worst_pred <= 1) || !(worst_loss <= 1) || !(worst_w <= 1))
-        fail_msg("%s on %s in %s: distances over what is allowed: predictions %g, losses %g, weights %g", name, mode->backend,
-                 kt_dtype_name(mode->floatx), worst_pred, worst_loss, worst_w);
+        fail_msg("%s on %s in %s: distances over what is allowed: predictions %g, losses %g, weights %g", name,
+                 mode->backend, kt_dtype_name(mode->floatx), worst_pred, worst_loss, worst_w);
     kt_context_free(kt);
 }
 
@@ -402,17 +444,19 @@ static void run_mode(void **state)
 {
     const golden_mode *mode = *state;
     for (size_t f = 0; f < sizeof families / sizeof *families; f++)
-        for (int i = 0; families[f].cases[i]; i++) run_case(families[f].prefix, &families[f], families[f].cases[i], mode);
+        for (int i = 0; families[f].cases[i]; i++)
+            run_case(families[f].prefix, &families[f], families[f].cases[i], mode);
 }
 
 int main(void)
 {
     struct CMUnitTest tests[N_GOLDEN_MODES];
-    char names[N_GOLDEN_MODES][32];
+    char names[N_GOLDEN_MODES][40];
     golden_mode modes[N_GOLDEN_MODES];
     for (int i = 0; i < N_GOLDEN_MODES; i++) {
         modes[i] = golden_modes[i];
-        snprintf(names[i], sizeof names[i], "%s in %s", modes[i].backend, kt_dtype_name(modes[i].floatx));
+        snprintf(names[i], sizeof names[i], "%s in %s%s", modes[i].backend, kt_dtype_name(modes[i].floatx),
+                 modes[i].eager ? ", eager" : "");
         tests[i] = (struct CMUnitTest){ names[i], run_mode, NULL, NULL, &modes[i] };
     }
     return cmocka_run_group_tests_name("nn/golden_training", tests, NULL, NULL);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/nn/test_golden_values.c: losses as functions of given values, metrics over several batches, Normalization and the parameters of
- * initializers, against Keras.
- */
+/* tests/nn/test_golden_values.c: losses as functions of given values, metrics over several batches,
+ * Normalization and the parameters of initializers, against Keras. */
 #include "golden.h"
 
 #include "core/context.h"
@@ -10,20 +9,15 @@
 
 #include <keratin/ops.h>
 
-static kt_context *open_mode(const golden_mode *mode)
-{
-    kt_context *kt = kt_context_new(.backend = mode->backend, .floatx = mode->floatx);
-    assert_non_null(kt);
-    return kt;
-}
-
 static void check(const char *what, const golden_mode *mode, double distance)
 {
     if (!(distance <= 1))
-        fail_msg("%s on %s in %s: distance over what is allowed: %g", what, mode->backend, kt_dtype_name(mode->floatx), distance);
+        fail_msg("%s on %s in %s: distance over what is allowed: %g", what, mode->backend, kt_dtype_name(mode->floatx),
+                 distance);
 }
 
-static void compare_tensor(const kt_arrays *golden, const golden_mode *mode, const char *what, const char *stem, kt_tensor *x)
+static void compare_tensor(const kt_arrays *golden, const golden_mode *mode, const char *what, const char *stem,
+                           kt_tensor *x)
 {
     double values[512];
     int64_t count = kt_desc_count(kt_desc_of(x));
@@ -64,11 +58,12 @@ static void test_losses(void **state)
     };
     for (int m = 0; m < N_GOLDEN_MODES; m++)
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-            kt_context *kt = open_mode(&golden_modes[m]);
+            kt_context *kt = golden_context(&golden_modes[m]);
             char name[64];
             snprintf(name, sizeof name, "lossfn_%s", rows[i].name);
             kt_arrays *golden = golden_open(kt, name);
-            kt_tensor *t = kt_constant(kt, golden_need(golden, "y_true")), *p = kt_as_float(kt_constant(kt, golden_need(golden, "y_pred")));
+            kt_tensor *t = kt_constant(kt, golden_need(golden, "y_true")),
+                      *p = kt_as_float(kt_constant(kt, golden_need(golden, "y_pred")));
             kt_tensor *values = values_of(rows[i].loss, rows[i].from_logits, rows[i].smoothing, t, p);
             kt_tensor *gradient = kt_gradient(values, p);
             compare_tensor(golden, &golden_modes[m], name, "value", values);
@@ -79,16 +74,18 @@ static void test_losses(void **state)
 
 /* ---- metrics ---- */
 
-static void run_metric(const char *golden_name, kt_metric_spec spec, bool by_name, const char *name_of_metric, const golden_mode *mode)
+static void run_metric(const char *golden_name, kt_metric_spec spec, bool by_name, const char *name_of_metric,
+                       const golden_mode *mode)
 {
-    kt_context *kt = open_mode(mode);
+    kt_context *kt = golden_context(mode);
     char name[64];
     snprintf(name, sizeof name, "metric_%s", golden_name);
     kt_arrays *golden = golden_open(kt, name);
     for (int weighted = 0; weighted < 2; weighted++) {
         kt_metric *metric = kt_metric_new(kt, by_name ? kt_metric_find(kt, name_of_metric) : spec);
         if (!metric) fail_msg("%s: %s", name, kt_message(kt));
-        kt_array p = golden_need(golden, "y_pred"), t = kt_arrays_get(golden, "y_true"), w = golden_need(golden, "sample_weight");
+        kt_array p = golden_need(golden, "y_pred"), t = kt_arrays_get(golden, "y_true"),
+                 w = golden_need(golden, "sample_weight");
         double running[8];
         int n = 0;
         int64_t rows = p.dim[0], batch = (int64_t)golden_at(golden_need(golden, "batch_size"), 0);
@@ -97,8 +94,10 @@ static void run_metric(const char *golden_name, kt_metric_spec spec, bool by_nam
             kt_scope *scope = kt_scope_begin(kt);
             kt_tensor *pt = kt_constant(kt, golden_rows(p, from, to));
             kt_tensor *wt = weighted ? kt_constant(kt, golden_rows(w, from, to)) : NULL;
-            if (t.data) kt_metric_update(metric, kt_constant(kt, golden_rows(t, from, to)), pt, wt);
-            else kt_metric_update(metric, pt, NULL, wt);
+            if (t.data)
+                kt_metric_update(metric, kt_constant(kt, golden_rows(t, from, to)), pt, wt);
+            else
+                kt_metric_update(metric, pt, NULL, wt);
             kt_scope_end(kt, scope);
             running[n++] = kt_metric_result(metric);
         }
@@ -128,11 +127,15 @@ static void test_metrics(void **state)
         run_metric("rmse", kt_root_mean_squared_error(), false, NULL, mode);
         run_metric("mse_column", kt_mean_squared_error_metric(), false, NULL, mode);
         static const char *const named[][2] = {
-            { "mse", "mse" }, { "mae", "MAE" }, { "rmse", "RootMeanSquaredError" }, { "binary_crossentropy", "bce" },
+            { "mse", "mse" },
+            { "mae", "MAE" },
+            { "rmse", "RootMeanSquaredError" },
+            { "binary_crossentropy", "bce" },
             { "categorical_crossentropy", "categorical_crossentropy" },
             { "sparse_categorical_crossentropy", "sparse_categorical_crossentropy" },
         };
-        for (size_t i = 0; i < sizeof named / sizeof *named; i++) run_metric(named[i][0], (kt_metric_spec){ 0 }, true, named[i][1], mode);
+        for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+            run_metric(named[i][0], (kt_metric_spec){ 0 }, true, named[i][1], mode);
     }
 }
 
@@ -146,12 +149,13 @@ static void test_normalization(void **state)
         int axis;
         bool invert;
     } rows[] = {
-        { "last_axis", -1, false },   { "constant", 0, false },     { "no_axis", KT_AXIS_NONE, false }, { "rank_3_last", 2, false },
-        { "rank_3_first", 1, false }, { "invert", -1, true },       { "one_row", -1, false },
+        { "last_axis", -1, false },  { "constant", 0, false },     { "no_axis", KT_AXIS_NONE, false },
+        { "rank_3_last", 2, false }, { "rank_3_first", 1, false }, { "invert", -1, true },
+        { "one_row", -1, false },
     };
     for (int m = 0; m < N_GOLDEN_MODES; m++)
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-            kt_context *kt = open_mode(&golden_modes[m]);
+            kt_context *kt = golden_context(&golden_modes[m]);
             char name[64];
             snprintf(name, sizeof name, "normalization_%s", rows[i].name);
             kt_arrays *golden = golden_open(kt, name);
@@ -171,14 +175,17 @@ static void test_normalization(void **state)
 static void check_distribution(const char *name, const kt_array golden, const double *values, int64_t n)
 {
     int kind = (int)golden_at(golden, 0);
-    double a = golden_at(golden, 1), b = golden_at(golden, 2), mean = 0, square = 0, least = (double)INFINITY, most = -(double)INFINITY;
+    double a = golden_at(golden, 1), b = golden_at(golden, 2), mean = 0, square = 0, least = (double)INFINITY,
+           most = -(double)INFINITY;
     for (int64_t i = 0; i < n; i++) {
         mean += values[i] / (double)n;
         least = fmin(least, values[i]);
         most = fmax(most, values[i]);
     }
     for (int64_t i = 0; i < n; i++) square += (values[i] - mean) * (values[i] - mean) / (double)n;
-    double centre = kind == 0 ? (a + b) / 2 : a, deviation = kind == 0 ? (b - a) / sqrt(12) : kind == 1 ? b : b * 0.87962566103423978;
+    double centre = kind == 0 ? (a + b) / 2 : a, deviation = kind == 0   ? (b - a) / sqrt(12)
+                                                             : kind == 1 ? b
+                                                                         : b * 0.87962566103423978;
     double root = sqrt((double)n);
     if (fabs(mean - centre) > 4 * deviation / root + 1e-12) fail_msg("%s: mean %g, expected %g", name, mean, centre);
     if (n > 100 && fabs(sqrt(square) / deviation - 1) > 5 / root)
@@ -194,13 +201,17 @@ static void check_distribution(const char *name, const kt_array golden, const do
 static void test_initializers(void **state)
 {
     (void)state;
-    static const char *const names[] = { "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal",
+    static const char *const names[] = { "glorot_uniform", "glorot_normal", "he_uniform",
+                                         "he_normal",      "lecun_uniform", "lecun_normal",
                                          "random_uniform", "random_normal", "truncated_normal" };
     static const struct {
         const char *name;
         kt_shape shape;
     } shapes[] = {
-        { "10x64", { 2, { 10, 64 } } }, { "784x512", { 2, { 784, 512 } } }, { "7", { 1, { 7 } } }, { "3x5x8x16", { 4, { 3, 5, 8, 16 } } },
+        { "10x64", { 2, { 10, 64 } } },
+        { "784x512", { 2, { 784, 512 } } },
+        { "7", { 1, { 7 } } },
+        { "3x5x8x16", { 4, { 3, 5, 8, 16 } } },
     };
     kt_context *kt = kt_context_new(.backend = "ref", .seed = 3);
     kt_arrays *golden = golden_open(kt, "initializers");

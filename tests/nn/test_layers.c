@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/nn/test_layers.c: the machinery of layers: names, paths, order of weights, freezing, sharing, added losses, random streams,
- * symbols, and what happens to wrong descriptions.
- */
+/* tests/nn/test_layers.c: the machinery of layers: names, paths, order of weights, freezing, sharing, added
+ * losses, random streams, symbols, and what happens to wrong descriptions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +34,8 @@ static kt_tensor *some_data(kt_context *kt, kt_shape shape)
 static void expect_error(kt_context *kt, kt_status status, const char *part)
 {
     if (kt_error(kt) != status || !strstr(kt_message(kt), part))
-        fail_msg("expected %s with '%s', got %s: %s", kt_status_name(status), part, kt_status_name(kt_error(kt)), kt_message(kt));
+        fail_msg("expected %s with '%s', got %s: %s", kt_status_name(status), part, kt_status_name(kt_error(kt)),
+                 kt_message(kt));
     kt_clear_error(kt);
 }
 
@@ -86,8 +86,8 @@ static void test_weights(void **state)
     kt_tensor *y = kt_call_layer(block, some_data(kt, KT_SHAPE(4, 5)));
     assert_non_null(y);
     assert_int_equal(kt_dim(y, 1), 3);
-    static const char *const expected[] = { "block/gain", "block/offset", "block/first/kernel", "block/first/bias", "block/dense/kernel",
-                                            "block/dense/bias" };
+    static const char *const expected[] = { "block/gain",       "block/offset",       "block/first/kernel",
+                                            "block/first/bias", "block/dense/kernel", "block/dense/bias" };
     kt_tensors all = kt_layer_weights(block), trainable = kt_layer_trainable(block);
     assert_int_equal(all.count, 6);
     assert_int_equal(trainable.count, 5);
@@ -169,7 +169,11 @@ static kt_tensor *power_call(kt_layer *self, kt_tensor *x)
     return y;
 }
 static const kt_layer_class power_class = {
-    .name = "Power", .config_size = sizeof(power_config), .fields = power_fields, .call = power_call, .release = power_release,
+    .name = "Power",
+    .config_size = sizeof(power_config),
+    .fields = power_fields,
+    .call = power_call,
+    .release = power_release,
 };
 
 static kt_layer_spec power_of(int64_t exponent) /* a description may be returned: its configuration is inside */
@@ -275,9 +279,9 @@ static void test_dropout(void **state)
         read_dropout(kt, a, 2, first, N);
         read_dropout(kt, a, 2, second, N);
         read_dropout(twin, b, 2, again, N);
-        assert_memory_equal(first, again, sizeof first);                       /* the same seed, the same numbers */
-        assert_memory_not_equal(first, first + N, N * sizeof *first);          /* another call of the step */
-        assert_memory_not_equal(first, second, N * sizeof *first);             /* another step */
+        assert_memory_equal(first, again, sizeof first);              /* the same seed, the same numbers */
+        assert_memory_not_equal(first, first + N, N * sizeof *first); /* another call of the step */
+        assert_memory_not_equal(first, second, N * sizeof *first);    /* another step */
         int kept = 0;
         for (int i = 0; i < N; i++) {
             assert_true(first[i] == 0 || fabsf(first[i] - 1 / 0.75f) < 1e-6f);
@@ -309,7 +313,9 @@ static kt_status symbol_infer(kt_infer *q)
     *kt_out(q, 0) = (kt_desc){ .dtype = KT_FLOAT32, .rank = 2, .dim = { 7, 5 } };
     return KT_OK;
 }
-static const kt_op symbol_op = { .name = "symbol", .n_in = 0, .n_out = 1, .flags = KT_OP_SYMBOL, .infer = symbol_infer };
+static const kt_op symbol_op = {
+    .name = "symbol", .n_in = 0, .n_out = 1, .flags = KT_OP_SYMBOL, .infer = symbol_infer
+};
 
 static void test_symbols(void **state)
 {
@@ -335,8 +341,16 @@ static void test_symbols(void **state)
 
 /* ---- mistakes ---- */
 
-static kt_tensor *null_call(kt_layer *self, kt_tensor *x) { (void)self, (void)x; return NULL; }
-static kt_status late_build(kt_layer *self, const kt_desc *x) { (void)self, (void)x; return KT_ERR_UNSUPPORTED; }
+static kt_tensor *null_call(kt_layer *self, kt_tensor *x)
+{
+    (void)self, (void)x;
+    return NULL;
+}
+static kt_status late_build(kt_layer *self, const kt_desc *x)
+{
+    (void)self, (void)x;
+    return KT_ERR_UNSUPPORTED;
+}
 static kt_tensor *late_call(kt_layer *self, kt_tensor *x)
 {
     kt_weight(self, "late", KT_SHAPE(1));
@@ -349,9 +363,24 @@ static kt_status twice_build(kt_layer *self, const kt_desc *x)
     kt_weight(self, "w", KT_SHAPE(1));
     return KT_OK;
 }
+static kt_tensor *sum_call(kt_layer *self, const kt_call_args *args)
+{
+    (void)self;
+    kt_tensor *y = args->inputs[0];
+    for (int i = 1; i < args->n_inputs; i++) y = kt_add(y, args->inputs[i]);
+    return y;
+}
+static const kt_layer_class sum_class = { .name = "Sum", .call_with = sum_call };
 static const kt_layer_class null_class = { .name = "Null", .call = null_call }, empty_class = { .name = "Empty" };
 static const kt_layer_class late_class = { .name = "Late", .call = late_call };
 static const kt_layer_class failing_class = { .name = "Failing", .build = late_build, .call = late_call };
+static kt_status slash_build(kt_layer *self, const kt_desc *x)
+{
+    (void)x;
+    kt_weight(self, "a/b", KT_SHAPE(1));
+    return KT_OK;
+}
+static const kt_layer_class slash_class = { .name = "Slash", .build = slash_build, .call = late_call };
 static const kt_layer_class twice_class = { .name = "Twice", .build = twice_build, .call = late_call };
 static const kt_layer_class large_class = { .name = "Large", .config_size = 601, .call = null_call };
 
@@ -384,13 +413,15 @@ static void test_mistakes(void **state)
         { kt_normalization(.axis = 2), x, KT_ERR_SHAPE, "got axis 2" },
         { kt_normalization(.axis = -2), x, KT_ERR_SHAPE, "got axis -2" },
         { kt_normalization(.mean = (double[]){ 1 }, .count = 1), x, KT_ERR_VALUE, "together" },
-        { kt_normalization(.mean = (double[]){ 1 }, .variance = (double[]){ 1 }, .count = 1), x, KT_ERR_SHAPE, "expected 5 numbers" },
+        { kt_normalization(.mean = (double[]){ 1 }, .variance = (double[]){ 1 }, .count = 1), x, KT_ERR_SHAPE,
+          "expected 5 numbers" },
         { kt_custom(NULL), x, KT_ERR_VALUE, "expected a class" },
         { kt_custom(&null_class), x, KT_ERR_VALUE, "gave no tensor" },
         { kt_custom(&empty_class), x, KT_ERR_STATE, "neither call nor call_with" },
         { kt_custom(&late_class), x, KT_ERR_STATE, "outside of build" },
         { kt_custom(&failing_class), x, KT_ERR_UNSUPPORTED, "without saying why" },
         { kt_custom(&twice_class), x, KT_ERR_NAME, "names must differ" },
+        { kt_custom(&slash_class), x, KT_ERR_VALUE, "without '/', got 'a/b'" },
         { kt_custom(&large_class, .config = large), x, KT_ERR_VALUE, "at most 600 bytes, got 601" },
         { (kt_layer_spec){ .cls = &kt_dense_class }, x, KT_ERR_VALUE, "empty one" },
         { (kt_layer_spec){ .cls = NULL }, x, KT_ERR_VALUE, "empty one" },
@@ -416,6 +447,18 @@ static void test_mistakes(void **state)
     expect_error(kt, KT_ERR_VALUE, "expected one tensor, got 2");
     kt_call_layer_many(dense, pair, 0);
     expect_error(kt, KT_ERR_VALUE, "1 to 64 tensors");
+    assert_int_equal(kt_layer_adopt(dense, NULL, dense, false), KT_ERR_VALUE);
+    expect_error(kt, KT_ERR_VALUE, "cannot be inside itself");
+    kt_layer *six = kt_layer_new(kt, kt_custom(&sum_class)), *inside = kt_layer_new(kt, kt_custom(&sum_class));
+    assert_int_equal(kt_layer_adopt(six, "inside", inside, false), KT_OK);
+    assert_int_equal(kt_layer_adopt(inside, "six", six, false), KT_ERR_VALUE);
+    expect_error(kt, KT_ERR_VALUE, "cannot be inside itself");
+    kt_tensor *six_inputs[6] = { x, x, x, x, x, x };
+    float ones[20], sums[20];
+    for (int i = 0; i < 20; i++) ones[i] = 1;
+    for (int i = 0; i < 6; i++) six_inputs[i] = kt_constant(kt, kt_floats(ones, 4, 5));
+    assert_int_equal(kt_read(kt_call_layer_many(six, six_inputs, 6), sums, KT_FLOAT32, 20), KT_OK);
+    assert_true(sums[0] == 6 && sums[19] == 6);
     /* A build that failed may be tried again. */
     kt_layer *retry = kt_layer_new(kt, kt_dense(3));
     assert_null(kt_call_layer(retry, rank_1));
@@ -488,7 +531,8 @@ static void test_adapt(void **state)
     kt_adapt(kt_layer_new(kt, kt_dense(1)), kt_floats(data, 3, 2));
     expect_error(kt, KT_ERR_VALUE, "expected a Normalization layer");
     double numbers[] = { 1, 1 };
-    kt_adapt(kt_layer_new(kt, kt_normalization(.mean = numbers, .variance = numbers, .count = 2)), kt_floats(data, 3, 2));
+    kt_adapt(kt_layer_new(kt, kt_normalization(.mean = numbers, .variance = numbers, .count = 2)),
+             kt_floats(data, 3, 2));
     expect_error(kt, KT_ERR_STATE, "leave them out");
     kt_context_free(kt);
 }
@@ -496,9 +540,9 @@ static void test_adapt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),    cmocka_unit_test(test_weights),       cmocka_unit_test(test_frozen_and_shared),
+        cmocka_unit_test(test_names),         cmocka_unit_test(test_weights),  cmocka_unit_test(test_frozen_and_shared),
         cmocka_unit_test(test_configuration), cmocka_unit_test(test_add_loss), cmocka_unit_test(test_dropout),
-        cmocka_unit_test(test_symbols),  cmocka_unit_test(test_mistakes),      cmocka_unit_test(test_null),
+        cmocka_unit_test(test_symbols),       cmocka_unit_test(test_mistakes), cmocka_unit_test(test_null),
         cmocka_unit_test(test_adapt),
     };
     return cmocka_run_group_tests_name("nn/layers", tests, NULL, NULL);

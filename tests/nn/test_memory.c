@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/nn/test_memory.c: layers, losses, metrics and optimizers when memory is short: each allocation refused in turn gives a status and
- * leaks nothing; and once the first step has run, further steps allocate nothing.
- */
+/* tests/nn/test_memory.c: layers, losses, metrics and optimizers when memory is short: each allocation refused
+ * in turn gives a status and leaks nothing; and once the first step has run, further steps allocate nothing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -140,8 +139,8 @@ static void test_steps_allocate_nothing(void **state)
     (void)state;
     counter c = { 0 };
     kt_context *kt = counted_context(&c);
-    kt_layer *layers[] = { kt_layer_new(kt, kt_flatten()), kt_layer_new(kt, kt_custom(&block_class)), kt_layer_new(kt, kt_dropout(0.5)),
-                           kt_layer_new(kt, kt_dense(1)) };
+    kt_layer *layers[] = { kt_layer_new(kt, kt_flatten()), kt_layer_new(kt, kt_custom(&block_class)),
+                           kt_layer_new(kt, kt_dropout(0.5)), kt_layer_new(kt, kt_dense(1)) };
     kt_optimizer *optimizer = kt_optimizer_new(kt, kt_adam());
     kt_metric *metric = kt_metric_new(kt, kt_root_mean_squared_error());
     for (int i = 0; i < 3; i++) step(layers, optimizer, metric, kt);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/nn/test_training.c: losses, metrics and optimizers: by name, by class of the user's own, in captured steps, and every mistake.
- */
+/* tests/nn/test_training.c: losses, metrics and optimizers: by name, by class of the user's own, in captured
+ * steps, and every mistake. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,8 @@ static kt_context *new_context(void)
 static void expect_error(kt_context *kt, kt_status status, const char *part)
 {
     if (kt_error(kt) != status || !strstr(kt_message(kt), part))
-        fail_msg("expected %s with '%s', got %s: %s", kt_status_name(status), part, kt_status_name(kt_error(kt)), kt_message(kt));
+        fail_msg("expected %s with '%s', got %s: %s", kt_status_name(status), part, kt_status_name(kt_error(kt)),
+                 kt_message(kt));
     kt_clear_error(kt);
 }
 
@@ -49,13 +50,16 @@ static void test_ranks_and_weights(void **state)
     kt_context *kt = new_context();
     float t[] = { 1, 2, 4 }, p[] = { 0, 0, 0 }, w[] = { 1, 0, 0.5f };
     kt_tensor *row = vector(kt, t, 3), *column = kt_expand_dims(vector(kt, p, 3), -1), *weight = vector(kt, w, 3);
-    expect_near(kt_item(kt_loss_named("mse", row, column, NULL)), (1 + 4 + 16) / 3.0);       /* (3) against (3, 1) */
-    expect_near(kt_item(kt_loss_named("mse", row, column, weight)), (1 + 8) / 3.0);           /* over the count, not the weights */
+    expect_near(kt_item(kt_loss_named("mse", row, column, NULL)), (1 + 4 + 16) / 3.0); /* (3) against (3, 1) */
+    expect_near(kt_item(kt_loss_named("mse", row, column, weight)),
+                (1 + 8) / 3.0); /* over the count, not the weights */
     expect_near(kt_item(kt_loss_named("mae", row, column, kt_expand_dims(weight, -1))), (1 + 2) / 3.0);
     expect_near(kt_item(kt_loss(kt_mean_squared_error_loss(.reduction = KT_REDUCTION_SUM), row, column, weight)), 9);
-    expect_near(kt_item(kt_loss(kt_mean_squared_error_loss(.reduction = KT_REDUCTION_WEIGHTED_MEAN), row, column, weight)), 6);
+    expect_near(kt_item(
+                    kt_loss(kt_mean_squared_error_loss(.reduction = KT_REDUCTION_WEIGHTED_MEAN), row, column, weight)),
+                6);
     kt_tensor *whole = kt_cast(row, KT_INT32);
-    expect_near(kt_item(kt_loss_named("mean_squared_error", whole, column, NULL)), 7);        /* integers become floats */
+    expect_near(kt_item(kt_loss_named("mean_squared_error", whole, column, NULL)), 7); /* integers become floats */
     float logits[] = { 3, 1, -2, 0, 0, 0 };
     float ids[] = { 0, 2 };
     kt_tensor *two = kt_constant(kt, kt_floats(logits, 2, 3)), *classes = vector(kt, ids, 2);
@@ -80,17 +84,23 @@ static void test_kinds(void **state)
     assert_ptr_equal(kt_crossentropy_for(&t1, &p1).cls, &kt_binary_crossentropy_class);
     assert_ptr_equal(kt_accuracy_for(&t4, &p4).cls, &kt_categorical_accuracy_class);
     assert_true(kt_loss_needs_shapes("CE") && kt_loss_needs_shapes("crossentropy") && !kt_loss_needs_shapes("mse"));
-    assert_true(kt_metric_needs_shapes("Accuracy") && kt_metric_needs_shapes("acc") && !kt_metric_needs_shapes("accurac"));
+    assert_true(kt_metric_needs_shapes("Accuracy") && kt_metric_needs_shapes("acc") &&
+                !kt_metric_needs_shapes("accurac"));
 }
 
-static kt_tensor *null_fn(kt_tensor *t, kt_tensor *p) { (void)t, (void)p; return NULL; }
+static kt_tensor *null_fn(kt_tensor *t, kt_tensor *p)
+{
+    (void)t, (void)p;
+    return NULL;
+}
 
 static void test_loss_mistakes(void **state)
 {
     (void)state;
     kt_context *kt = new_context();
     float values[] = { 1, 2, 3, 4, 5, 6 };
-    kt_tensor *six = kt_constant(kt, kt_floats(values, 2, 3)), *two = vector(kt, values, 2), *row = kt_constant(kt, kt_floats(values, 3, 2));
+    kt_tensor *six = kt_constant(kt, kt_floats(values, 2, 3)), *two = vector(kt, values, 2),
+              *row = kt_constant(kt, kt_floats(values, 3, 2));
     assert_null(kt_loss_named("msse", six, six, NULL));
     expect_error(kt, KT_ERR_NAME, "did you mean 'mse'?");
     assert_null(kt_loss_named(NULL, six, six, NULL));
@@ -123,7 +133,8 @@ static void test_loss_mistakes(void **state)
 /* ---- metrics ---- */
 
 /* The largest error seen, with a state of its own. */
-static kt_status largest_update(const kt_metric_config *c, kt_tensor *const *s, kt_tensor *t, kt_tensor *p, kt_tensor *w)
+static kt_status largest_update(const kt_metric_config *c, kt_tensor *const *s, kt_tensor *t, kt_tensor *p,
+                                kt_tensor *w)
 {
     (void)c, (void)w;
     kt_assign(s[0], kt_maximum(s[0], kt_max(kt_abs(kt_sub(t, p)))));
@@ -135,7 +146,11 @@ static kt_tensor *largest_result(const kt_metric_config *c, kt_tensor *const *s)
     return s[0];
 }
 static const kt_metric_class largest_class = {
-    .name = "LargestError", .short_name = "largest_error", .n_state = 1, .update = largest_update, .result = largest_result,
+    .name = "LargestError",
+    .short_name = "largest_error",
+    .n_state = 1,
+    .update = largest_update,
+    .result = largest_result,
 };
 static const kt_metric_class broken_class = { .name = "Broken", .short_name = "broken" };
 
@@ -147,7 +162,8 @@ static void test_metrics(void **state)
     kt_context *kt = new_context();
     float t[] = { 1, 2, 4 }, p[] = { 0, 4, 1 };
     kt_tensor *tt = vector(kt, t, 3), *pt = vector(kt, p, 3);
-    kt_metric *largest = kt_metric_new(kt, kt_metric_spec_of(&largest_class, &(kt_metric_config){ .size = sizeof(kt_metric_config) }));
+    kt_metric *largest =
+        kt_metric_new(kt, kt_metric_spec_of(&largest_class, &(kt_metric_config){ .size = sizeof(kt_metric_config) }));
     kt_metric *fourth = kt_metric_new(kt, kt_metric_of_fn(fourth_power, "fourth"));
     kt_metric *mae = kt_metric_new(kt, kt_metric_find(kt, "MAE"));
     kt_metric *named = kt_metric_new(kt, kt_binary_accuracy(.name = "hits"));
@@ -186,7 +202,8 @@ static void test_metric_mistakes(void **state)
     expect_error(kt, KT_ERR_VALUE, "empty one");
     assert_null(kt_metric_new(kt, kt_metric_of_fn(NULL, "none")));
     expect_error(kt, KT_ERR_VALUE, "empty one");
-    assert_null(kt_metric_new(kt, kt_metric_spec_of(&broken_class, &(kt_metric_config){ .size = sizeof(kt_metric_config) })));
+    assert_null(
+        kt_metric_new(kt, kt_metric_spec_of(&broken_class, &(kt_metric_config){ .size = sizeof(kt_metric_config) })));
     expect_error(kt, KT_ERR_VALUE, "`update`, `result`");
     kt_metric *mse = kt_metric_new(kt, kt_mean_squared_error_metric());
     kt_metric_update(mse, tt, NULL, NULL);
@@ -242,7 +259,11 @@ static kt_status sign_update(const kt_update *u)
     return KT_OK;
 }
 static const kt_optimizer_class sign_class = {
-    .name = "SignDescent", .config_size = sizeof(sign_config), .common = sign_common, .slots = sign_slots, .update = sign_update,
+    .name = "SignDescent",
+    .config_size = sizeof(sign_config),
+    .common = sign_common,
+    .slots = sign_slots,
+    .update = sign_update,
 };
 
 static void test_own_optimizer(void **state)
@@ -253,7 +274,8 @@ static void test_own_optimizer(void **state)
     double w[2], seen[2];
     kt_tensor *variable = kt_variable(kt, "net/kernel", kt_floats(w0, 2));
     sign_config config = { sizeof config, 0.25 };
-    kt_optimizer *optimizer = kt_optimizer_new(kt, (kt_optimizer_spec){ &sign_class, kt_box_of(&config, sizeof config) });
+    kt_optimizer *optimizer =
+        kt_optimizer_new(kt, (kt_optimizer_spec){ &sign_class, kt_box_of(&config, sizeof config) });
     for (int i = 0; i < 3; i++) apply(optimizer, variable, g, 2);
     kt_read(variable, w, KT_FLOAT64, 2);
     assert_true(w[0] == 0.25 && w[1] == 2.75);
@@ -313,35 +335,44 @@ static void test_rates(void **state)
     kt_context_free(kt);
 }
 
-/* A step captured once and run many times trains as the same step recorded by hand. */
+/* A step captured once and run many times trains as the same step recorded by hand; weights and slots may be
+ * made before the capture or inside it. */
 static void test_captured(void **state)
 {
     (void)state;
-    double got[2][3];
-    for (int captured = 0; captured < 2; captured++) {
+    enum { BY_HAND, PREPARED, INSIDE, N_WAYS };
+    static const float x[] = { 1, 2, 3, -1, 0, 2 }, y[] = { 1, 0 };
+    static const kt_desc x_desc = { KT_FLOAT32, 2, { 2, 3 } }, y_desc = { KT_FLOAT32, 2, { 2, 1 } };
+    double got[N_WAYS][3];
+    for (int way = 0; way < N_WAYS; way++) {
         kt_context *kt = new_context();
-        float w0[] = { 1, -2, 0.5f }, x[] = { 1, 2, 3 };
         int64_t last;
-        kt_tensor *variable = kt_variable(kt, "w", kt_floats(w0, 3));
-        kt_tensors variables = { &variable, 1 };
-        kt_optimizer *optimizer = kt_optimizer_new(kt, kt_adam(.schedule = halving, .schedule_user = &last, .weight_decay = 0.1));
+        kt_layer *layer = kt_layer_new(kt, kt_dense(1, .no_bias = true));
+        kt_optimizer *optimizer =
+            kt_optimizer_new(kt, kt_adam(.schedule = halving, .schedule_user = &last, .weight_decay = 0.1));
         kt_program *program = NULL;
-        if (captured) {
-            assert_int_equal(kt_optimizer_build(optimizer, variables), KT_OK);
+        if (way == PREPARED) {
+            assert_int_equal(kt_layer_build(layer, &x_desc), KT_OK);
+            assert_int_equal(kt_optimizer_build(optimizer, kt_layer_trainable(layer)), KT_OK);
+        }
+        if (way != BY_HAND) {
             assert_int_equal(kt_capture_begin(kt), KT_OK);
-            kt_tensor *input = kt_capture_input(kt, &(kt_desc){ KT_FLOAT32, 1, { 3 } });
-            kt_tensor *loss = kt_sum(kt_square(kt_sub(variable, input)));
+            kt_tensor *input = kt_capture_input(kt, &x_desc), *target = kt_capture_input(kt, &y_desc);
+            kt_tensor *loss = kt_loss_named("mse", target, kt_call_layer(layer, input), NULL);
+            kt_tensors variables = kt_layer_trainable(layer);
             assert_int_equal(kt_optimizer_record(optimizer, kt_gradients(loss, variables), variables), KT_OK);
             program = kt_capture_end(kt, &loss, 1);
             if (!program) fail_msg("%s", kt_message(kt));
         }
         for (int i = 0; i < 5; i++) {
-            if (captured) {
+            if (program) {
                 kt_optimizer_before_step(optimizer);
-                assert_int_equal(kt_program_run(program, (const void *const[]){ x }, true), KT_OK);
+                assert_int_equal(kt_program_run(program, (const void *const[]){ x, y }, true), KT_OK);
             } else {
                 kt_scope *scope = kt_scope_begin(kt);
-                kt_tensor *loss = kt_sum(kt_square(kt_sub(variable, vector(kt, x, 3))));
+                kt_tensor *input = kt_constant(kt, kt_floats(x, 2, 3)), *target = kt_constant(kt, kt_floats(y, 2, 1));
+                kt_tensor *loss = kt_loss_named("mse", target, kt_call_layer(layer, input), NULL);
+                kt_tensors variables = kt_layer_trainable(layer);
                 kt_apply_gradients(optimizer, kt_gradients(loss, variables), variables);
                 kt_scope_end(kt, scope);
             }
@@ -349,11 +380,12 @@ static void test_captured(void **state)
         assert_int_equal(last, 4);
         assert_int_equal(kt_iterations(optimizer), 5);
         assert_true(kt_item(kt_optimizer_variables(optimizer).at[0]) == 5);
-        kt_read(variable, got[captured], KT_FLOAT64, 3);
+        if (kt_read(kt_w(layer, "kernel"), got[way], KT_FLOAT64, 3) != KT_OK) fail_msg("%s", kt_message(kt));
         kt_program_free(program);
         kt_context_free(kt);
     }
-    assert_memory_equal(got[0], got[1], sizeof got[0]);
+    assert_memory_equal(got[BY_HAND], got[PREPARED], sizeof got[0]);
+    assert_memory_equal(got[BY_HAND], got[INSIDE], sizeof got[0]);
 }
 
 static void test_global_norm(void **state)
@@ -378,9 +410,16 @@ static void test_global_norm(void **state)
     kt_context_free(kt);
 }
 
-static kt_status silent_update(const kt_update *u) { (void)u; return KT_ERR_UNSUPPORTED; }
+static kt_status silent_update(const kt_update *u)
+{
+    (void)u;
+    return KT_ERR_UNSUPPORTED;
+}
 static const kt_optimizer_class silent_class = {
-    .name = "Silent", .config_size = sizeof(sign_config), .common = sign_common, .update = silent_update,
+    .name = "Silent",
+    .config_size = sizeof(sign_config),
+    .common = sign_common,
+    .update = silent_update,
 };
 static const kt_optimizer_class bare_class = { .name = "Bare", .config_size = sizeof(sign_config) };
 
@@ -423,7 +462,8 @@ static void test_optimizer_mistakes(void **state)
 
     float values[] = { 1, 2, 3 };
     kt_optimizer *adam = kt_optimizer_new(kt, kt_adam());
-    kt_tensor *w = kt_variable(kt, "w", kt_floats(values, 2)), *g = vector(kt, values, 2), *longer = vector(kt, values, 3), *none = NULL;
+    kt_tensor *w = kt_variable(kt, "w", kt_floats(values, 2)), *g = vector(kt, values, 2),
+              *longer = vector(kt, values, 3), *none = NULL;
     kt_tensor *pair[] = { g, g };
     kt_apply_gradients(adam, (kt_tensors){ pair, 2 }, (kt_tensors){ &w, 1 });
     expect_error(kt, KT_ERR_VALUE, "a gradient for each of 1 variables, got 2");
@@ -436,7 +476,8 @@ static void test_optimizer_mistakes(void **state)
     kt_tensor *whole = kt_variable_zeros(kt, "ints", KT_INT32, KT_SHAPE(2));
     kt_apply_gradients(adam, (kt_tensors){ &g, 1 }, (kt_tensors){ &whole, 1 });
     expect_error(kt, KT_ERR_VALUE, "int32 'ints'");
-    kt_optimizer *silent = kt_optimizer_new(kt, (kt_optimizer_spec){ &silent_class, kt_box_of(&config, sizeof config) });
+    kt_optimizer *silent =
+        kt_optimizer_new(kt, (kt_optimizer_spec){ &silent_class, kt_box_of(&config, sizeof config) });
     kt_apply_gradients(silent, (kt_tensors){ &g, 1 }, (kt_tensors){ &w, 1 });
     expect_error(kt, KT_ERR_UNSUPPORTED, "without saying why");
     kt_context *other = new_context();
@@ -523,10 +564,17 @@ static void test_initializers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranks_and_weights), cmocka_unit_test(test_kinds),           cmocka_unit_test(test_loss_mistakes),
-        cmocka_unit_test(test_metrics),           cmocka_unit_test(test_metric_mistakes), cmocka_unit_test(test_own_optimizer),
-        cmocka_unit_test(test_rates),             cmocka_unit_test(test_captured),        cmocka_unit_test(test_global_norm),
-        cmocka_unit_test(test_optimizer_mistakes), cmocka_unit_test(test_initializers),
+        cmocka_unit_test(test_ranks_and_weights),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_loss_mistakes),
+        cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_metric_mistakes),
+        cmocka_unit_test(test_own_optimizer),
+        cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_captured),
+        cmocka_unit_test(test_global_norm),
+        cmocka_unit_test(test_optimizer_mistakes),
+        cmocka_unit_test(test_initializers),
     };
     return cmocka_run_group_tests_name("nn/training", tests, NULL, NULL);
 }

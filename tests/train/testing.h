@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <keratin/keratin.h>
 
@@ -65,7 +66,7 @@ static inline void remove_folder(const char *path)
     for (struct dirent *entry; folder && (entry = readdir(folder));) {
         char inner[2048];
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name);
+        if (snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name) >= (int)sizeof inner) continue;
         if (entry->d_type == DT_DIR) remove_folder(inner);
         else unlink(inner);
     }
@@ -93,9 +94,8 @@ static inline char *read_text(const char *path, size_t *size)
 /* tests/golden/data/<name> as text. */
 static inline char *golden_text(const char *name)
 {
-    const char *slash = strrchr(__FILE__, '/');
     char path[1024];
-    snprintf(path, sizeof path, "%.*s/../golden/data/%s", slash ? (int)(slash - __FILE__) : 1, slash ? __FILE__ : ".", name);
+    snprintf(path, sizeof path, "%s/%s", KT_TEST_DATA, name);
     char *text = read_text(path, NULL);
     if (!text) fail_msg("no golden %s", path);
     return text;

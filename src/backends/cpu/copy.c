@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* copy.c: rows that only move elements: broadcast_to, transpose, slice, pad, concatenate.
  *
- * All are one thing: y[i . y_stride] = x[i . x_stride] over a box of indices, where a broadcast has strides of 0, a transposition has them in
- * another order, and parts begin somewhere inside. prepare drops axes of size 1, joins axes that lie together on
- * both sides, and names what is left at the bottom: a run of bytes, one number repeated, a plane to transpose (a kernel each), or single
- * elements. run counts through the axes above that.
+ * All are one thing: y[i . y_stride] = x[i . x_stride] over a box of indices, where a broadcast has
+ * strides of 0, a transposition has them in another order, and parts begin somewhere inside.
+ * prepare drops axes of size 1, joins axes that lie together on both sides, and names what is left
+ * at the bottom: a run of bytes, one number repeated, a plane to transpose (a kernel each), or
+ * single elements. run counts through the axes above that.
  */
 #include <string.h>
 
@@ -32,7 +33,8 @@ static void copy_prepare(copy_plan *p, kt_dtype dtype)
     for (int i = 0; i < p->rank; i++) {
         if (p->dim[i] == 0) return;
         if (p->dim[i] == 1) continue;
-        bool joins = n > 0 && p->x[n - 1] == p->x[i] * p->dim[i] && p->y[n - 1] == p->y[i] * p->dim[i];
+        bool joins =
+            n > 0 && p->x[n - 1] == p->x[i] * p->dim[i] && p->y[n - 1] == p->y[i] * p->dim[i];
         int to = joins ? n - 1 : n++;
         p->dim[to] = joins ? p->dim[to] * p->dim[i] : p->dim[i];
         p->x[to] = p->x[i];
@@ -46,8 +48,11 @@ static void copy_prepare(copy_plan *p, kt_dtype dtype)
     p->outer = n - 1;
     int last = n - 1, along = last;
     while (along >= 0 && p->x[along] != 1) along--;
-    p->kind = p->y[last] != 1 ? COPY_ELEMENTS : p->x[last] == 1 ? COPY_RUN : p->x[last] == 0 ? COPY_REPEAT
-              : along >= 0 ? COPY_PLANE : COPY_ELEMENTS;
+    p->kind = p->y[last] != 1   ? COPY_ELEMENTS
+              : p->x[last] == 1 ? COPY_RUN
+              : p->x[last] == 0 ? COPY_REPEAT
+              : along >= 0      ? COPY_PLANE
+                                : COPY_ELEMENTS;
     if (p->kind != COPY_PLANE) return;
     int64_t dim = p->dim[along], x = p->x[along], y = p->y[along];
     for (int i = along; i < last - 1; i++) { /* the axis along which x is read comes last but one */
@@ -61,7 +66,8 @@ static void copy_prepare(copy_plan *p, kt_dtype dtype)
     p->outer = n - 2;
 }
 
-static void copy_bottom(const copy_plan *p, const kt_cpu *cpu, const unsigned char *x, unsigned char *y)
+static void copy_bottom(const copy_plan *p, const kt_cpu *cpu, const unsigned char *x,
+                        unsigned char *y)
 {
     int last = p->rank - 1;
     int64_t n = p->dim[last];
@@ -191,7 +197,8 @@ static kt_status block_run(kt_run *r)
         kt_dtype dtype = r->out_desc[0]->dtype;
         int64_t number;
         kt_cpu_number(dtype, r->slots[0], &number);
-        kt_cpu_of(r->kt)->elementwise->repeat[dtype](kt_run_address_out(r, 0), &number, NULL, NULL, kt_count(r));
+        kt_cpu_of(r->kt)->elementwise->repeat[dtype](kt_run_address_out(r, 0), &number, NULL, NULL,
+                                                     kt_count(r));
     }
     return copy_run_one(r);
 }

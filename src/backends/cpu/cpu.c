@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu.c: the CPU back-end: plain host memory, kernels for the best instruction set, and the table from rows to providers.
+/* cpu.c: the CPU back-end: plain host memory, kernels for the best instruction set, and the table
+ * from rows to providers.
  *
- * Rows of unary.def and binary.def need no line here; of the others each has one, and holes go to the row's reference kernel
- * (argmax of integers, float64 softmax...). Knows rows by their numbers and attributes, never graphs or layers.
+ * Rows of unary.def and binary.def need no line here; of the others each has one, and holes go to
+ * the row's reference kernel (argmax of integers, float64 softmax...). Knows rows by their numbers
+ * and attributes, never graphs or layers.
  */
 #include "backends/cpu/cpu.h"
 
@@ -18,7 +20,8 @@ static const kt_provider *const providers[KT_OP_COUNT] = {
 #define KT_NOT(name, value) [KT_OP_ID_##name] = kt_cpu_elementwise,
 #include "ops/unary.def"
 #define KT_BINARY(name, value, gradient_x, gradient_y, kind) [KT_OP_ID_##name] = kt_cpu_elementwise,
-#define KT_BINARY_ANY(name, value, whole, gradient_x, gradient_y, kind) [KT_OP_ID_##name] = kt_cpu_elementwise,
+#define KT_BINARY_ANY(name, value, whole, gradient_x, gradient_y, kind) \
+    [KT_OP_ID_##name] = kt_cpu_elementwise,
 #define KT_COMPARE(name, value) [KT_OP_ID_##name] = kt_cpu_elementwise,
 #define KT_LOGICAL(name, value) [KT_OP_ID_##name] = kt_cpu_elementwise,
 #include "ops/binary.def"
@@ -70,7 +73,7 @@ static const kt_provider *cpu_providers(kt_context *kt, const kt_op *op)
 
 static const kt_elementwise *elementwise_of(const kt_kernels *kernels)
 {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(KT_PORTABLE_ONLY)
     if (kernels == &kt_kernels_avx512) return &kt_elementwise_avx512;
     if (kernels == &kt_kernels_avx2) return &kt_elementwise_avx2;
 #endif
@@ -83,8 +86,10 @@ static kt_status cpu_open(kt_context *kt)
     const char *force = kt->config.isa;
     const kt_kernels *kernels = kt_kernels_choose(force);
     if (!kernels)
-        return kt_fail(kt, KT_ERR_UNSUPPORTED, "context: expected an instruction set that this processor has (portable, avx2, "
-                                               "avx512), got '%s'; leave .isa out to get the best one", force);
+        return kt_fail(kt, KT_ERR_UNSUPPORTED,
+                       "context: expected an instruction set that this processor has (portable, "
+                       "avx2, avx512), got '%s'; leave .isa out to get the best one",
+                       force);
     kt_cpu *cpu = kt_take_zeroed(kt, 1, sizeof *cpu);
     if (!cpu) return kt->status;
     cpu->kernels = kernels;
@@ -154,7 +159,9 @@ kt_element kt_cpu_element(kt_dtype dtype)
 
 void kt_cpu_number(kt_dtype dtype, double value, void *to)
 {
-    int64_t whole = value >= 0x1p63 ? INT64_MAX : value >= -0x1p63 ? (int64_t)value : INT64_MIN; /* NaN: the last */
+    int64_t whole = INT64_MIN; /* of NaN, too */
+    if (value >= 0x1p63) whole = INT64_MAX;
+    else if (value >= -0x1p63) whole = (int64_t)value;
     float narrow = (float)value;
     int32_t whole_32 = (int32_t)(uint32_t)(uint64_t)whole;
     uint8_t byte = dtype == KT_BOOL ? value != 0 : (uint8_t)(uint64_t)whole;
@@ -179,7 +186,8 @@ const int64_t *kt_cpu_indices(const kt_run *r, int i)
     const kt_desc *desc = r->in_desc[i];
     const void *data = kt_run_address_in(r, i);
     if (desc->dtype == KT_INT64) return data;
-    kt_cpu_of(r->kt)->kernels->convert[KT_EL_I64][kt_cpu_element(desc->dtype)](data, r->scratch,
-                                                                               (int64_t)kt_desc_elements(desc));
+    const kt_kernels *kernels = kt_cpu_of(r->kt)->kernels;
+    kernels->convert[KT_EL_I64][kt_cpu_element(desc->dtype)](data, r->scratch,
+                                                             (int64_t)kt_desc_elements(desc));
     return r->scratch;
 }

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* elementwise.c: loops for all element-wise rows, from the same tables as the rows themselves; compiled once per
- * instruction set, as the kernels are (kernels/isa.h), without contraction.
+/* elementwise.c: loops for all element-wise rows, from the same tables as the rows themselves;
+ * compiled once per instruction set, as the kernels are (kernels/isa.h), without contraction.
  *
- * The capitals in the tables' formulas mean float functions here that compilers turn into vector code (kernels/vmath.h),
- * then, for the same lines, double ones (libm). Integers are computed as int64_t and cut to their size, which wraps around as
- * the reference kernels do. Because nothing is contracted, a loop gives the same bits for every length, alignment and instruction set, on
- * which fusion and threads rely.
+ * The capitals in the tables' formulas mean float functions here that compilers turn into vector
+ * code (kernels/vmath.h), then, for the same lines, double ones (libm). Integers are computed as
+ * int64_t and cut to their size, which wraps around as the reference kernels do. Because nothing is
+ * contracted, a loop gives the same bits for every length, alignment and instruction set, on which
+ * fusion and threads rely.
  *
- * Loops allow y == a exactly and say so to the compiler with a pragma instead of restrict, which would be untrue.
+ * Loops allow y == a exactly and say so to the compiler with a pragma instead of restrict, which
+ * would be untrue.
  */
 #if defined(__clang__)
-#pragma clang diagnostic ignored "-Wpass-failed" /* loops that call libm stay as they are; before the tables' first lines */
+/* Loops that call libm stay as they are. Said here, before the tables are read for the first time. */
+#pragma clang diagnostic ignored "-Wpass-failed"
 #endif
 
 #include "backends/cpu/elementwise.h"
@@ -101,7 +104,8 @@ static inline int64_t whole_floor(int64_t x, int64_t y)
 #undef KT_PREDICATE
 #undef KT_NOT
 #define KT_BINARY(name, value, gradient_x, gradient_y, kind) LOOP_2(name##_f32, float, float, value)
-#define KT_BINARY_ANY(name, value, whole, gradient_x, gradient_y, kind) LOOP_2(name##_f32, float, float, value)
+#define KT_BINARY_ANY(name, value, whole, gradient_x, gradient_y, kind) \
+    LOOP_2(name##_f32, float, float, value)
 #define KT_COMPARE(name, value) LOOP_2(name##_f32, float, uint8_t, value)
 #define KT_LOGICAL(name, value) LOOP_2(name##_bool, uint8_t, uint8_t, value)
 #include "ops/binary.def"
@@ -124,8 +128,10 @@ static inline int64_t whole_floor(int64_t x, int64_t y)
 #undef KT_UNARY_ANY
 #undef KT_PREDICATE
 #undef KT_NOT
-#define KT_BINARY(name, value, gradient_x, gradient_y, kind) LOOP_2(name##_f64, double, double, value)
-#define KT_BINARY_ANY(name, value, whole, gradient_x, gradient_y, kind) LOOP_2(name##_f64, double, double, value)
+#define KT_BINARY(name, value, gradient_x, gradient_y, kind) \
+    LOOP_2(name##_f64, double, double, value)
+#define KT_BINARY_ANY(name, value, whole, gradient_x, gradient_y, kind) \
+    LOOP_2(name##_f64, double, double, value)
 #define KT_COMPARE(name, value) LOOP_2(name##_f64, double, uint8_t, value)
 #define KT_LOGICAL(name, value)
 #include "ops/binary.def"
@@ -166,7 +172,8 @@ static inline int64_t whole_floor(int64_t x, int64_t y)
 #define KT_BINARY(name, value, gradient_x, gradient_y, kind)
 #define KT_BINARY_ANY(name, value, whole, gradient_x, gradient_y, kind) \
     WHOLE_2(name##_i32, int32_t, int32_t, whole) WHOLE_2(name##_i64, int64_t, int64_t, whole)
-#define KT_COMPARE(name, value) WHOLE_2(name##_i32, int32_t, uint8_t, value) WHOLE_2(name##_i64, int64_t, uint8_t, value)
+#define KT_COMPARE(name, value) \
+    WHOLE_2(name##_i32, int32_t, uint8_t, value) WHOLE_2(name##_i64, int64_t, uint8_t, value)
 #define KT_LOGICAL(name, value)
 #include "ops/binary.def"
 #undef KT_BINARY
@@ -182,14 +189,19 @@ static inline int64_t whole_floor(int64_t x, int64_t y)
         type *r = to_; \
         const uint8_t *a = a_; \
         const type *b = b_, *c = c_; \
-        EACH { type x = b[i], y = c[i]; r[i] = a[i] ? x : y; } \
+        EACH \
+        { \
+            type x = b[i], y = c[i]; \
+            r[i] = a[i] ? x : y; \
+        } \
     } \
     static void copy_##type(void *to_, const void *a_, const void *b_, const void *c_, int64_t n) \
     { \
         (void)b_, (void)c_; \
         if (to_ != a_ && n > 0) memcpy(to_, a_, (size_t)n * sizeof(type)); \
     } \
-    static void repeat_##type(void *to_, const void *a_, const void *b_, const void *c_, int64_t n) \
+    static void repeat_##type(void *to_, const void *a_, const void *b_, const void *c_, \
+                              int64_t n) \
     { \
         type *r = to_, x = *(const type *)a_; \
         (void)b_, (void)c_; \
@@ -202,12 +214,14 @@ BY_SIZE(uint64_t)
 /* The kernels' conversions; between equal types the row is never recorded. */
 extern kt_convert_fn *const KT_NAME(kt_convert)[KT_EL_COUNT][KT_EL_COUNT];
 #define CAST(from, to) \
-    static void cast_##from##_##to(void *to_, const void *a_, const void *b_, const void *c_, int64_t n) \
+    static void cast_##from##_##to(void *to_, const void *a_, const void *b_, const void *c_, \
+                                   int64_t n) \
     { \
         (void)b_, (void)c_; \
         KT_NAME(kt_convert)[KT_EL_##to][KT_EL_##from](a_, to_, n); \
     }
-#define CASTS_TO(to) CAST(F32, to) CAST(F64, to) CAST(I32, to) CAST(I64, to) CAST(BOOL, to) CAST(U8, to)
+#define CASTS_TO(to) \
+    CAST(F32, to) CAST(F64, to) CAST(I32, to) CAST(I64, to) CAST(BOOL, to) CAST(U8, to)
 CASTS_TO(F32)
 CASTS_TO(F64)
 CASTS_TO(I32)
@@ -217,10 +231,18 @@ CASTS_TO(U8)
 
 /* ---- the tables ---- */
 
-#define OF_SIZE(name) { NULL, name##_uint32_t, name##_uint64_t, name##_uint32_t, name##_uint64_t, name##_uint8_t, name##_uint8_t }
+/* OF_SIZE and CASTS list loops in the order of kt_dtype. */
+#define OF_SIZE(name) \
+    { \
+        NULL, name##_uint32_t, name##_uint64_t, name##_uint32_t, name##_uint64_t, name##_uint8_t, \
+            name##_uint8_t \
+    }
 #define REALS(name) { [KT_FLOAT32] = name##_f32, [KT_FLOAT64] = name##_f64 }
 #define NUMBERS(name) \
-    { [KT_FLOAT32] = name##_f32, [KT_FLOAT64] = name##_f64, [KT_INT32] = name##_i32, [KT_INT64] = name##_i64 }
+    { \
+        [KT_FLOAT32] = name##_f32, [KT_FLOAT64] = name##_f64, [KT_INT32] = name##_i32, \
+        [KT_INT64] = name##_i64 \
+    }
 
 static kt_loop *const rows[KT_OP_COUNT][KT_DTYPES] = {
 #define KT_UNARY(name, value, gradient, kind) [KT_OP_ID_##name] = REALS(name),
@@ -229,7 +251,8 @@ static kt_loop *const rows[KT_OP_COUNT][KT_DTYPES] = {
 #define KT_NOT(name, value) [KT_OP_ID_##name] = { [KT_BOOL] = name##_bool },
 #include "ops/unary.def"
 #define KT_BINARY(name, value, gradient_x, gradient_y, kind) [KT_OP_ID_##name] = REALS(name),
-#define KT_BINARY_ANY(name, value, whole, gradient_x, gradient_y, kind) [KT_OP_ID_##name] = NUMBERS(name),
+#define KT_BINARY_ANY(name, value, whole, gradient_x, gradient_y, kind) \
+    [KT_OP_ID_##name] = NUMBERS(name),
 #define KT_COMPARE(name, value) [KT_OP_ID_##name] = NUMBERS(name),
 #define KT_LOGICAL(name, value) [KT_OP_ID_##name] = { [KT_BOOL] = name##_bool },
 #include "ops/binary.def"
@@ -237,7 +260,11 @@ static kt_loop *const rows[KT_OP_COUNT][KT_DTYPES] = {
     [KT_OP_ID_broadcast_to] = OF_SIZE(copy),
 };
 
-#define CASTS(to) { NULL, cast_F32_##to, cast_F64_##to, cast_I32_##to, cast_I64_##to, cast_BOOL_##to, cast_U8_##to }
+#define CASTS(to) \
+    { \
+        NULL, cast_F32_##to, cast_F64_##to, cast_I32_##to, cast_I64_##to, cast_BOOL_##to, \
+            cast_U8_##to \
+    }
 static kt_loop *const casts[KT_DTYPES][KT_DTYPES] = {
     [KT_FLOAT32] = CASTS(F32), [KT_FLOAT64] = CASTS(F64), [KT_INT32] = CASTS(I32),
     [KT_INT64] = CASTS(I64),   [KT_BOOL] = CASTS(BOOL),   [KT_UINT8] = CASTS(U8),

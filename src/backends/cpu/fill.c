@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fill.c: rows without data: numbers of the step, constants, and sizes. Most are folded into fused programs; those that stay
- * must cost nothing, such as the learning rate that an update reads.
+/* fill.c: rows without data: numbers of the step, constants, and sizes. Most are folded into fused
+ * programs; those that stay must cost nothing, such as the learning rate that an update reads.
+ *
+ * A scalar's number is a slot and is read in each run; a constant and a size are known when the
+ * plan is made. How a number becomes an element of each dtype is kt_cpu_number's matter alone.
  */
 #include "backends/cpu/cpu.h"
 #include "ops/ops.h"
@@ -31,7 +34,8 @@ static kt_status fill_run(kt_run *r)
         return KT_OK;
     }
     kt_cpu_number(p->dtype, value, &number);
-    kt_cpu_of(r->kt)->elementwise->repeat[p->dtype](kt_run_address_out(r, 0), &number, NULL, NULL, p->count);
+    kt_cpu_of(r->kt)->elementwise->repeat[p->dtype](kt_run_address_out(r, 0), &number, NULL, NULL,
+                                                    p->count);
     return KT_OK;
 }
 

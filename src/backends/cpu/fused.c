@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* fused.c: element-wise work: a small interpreter that runs a chain of rows over tiles that stay in the first-level cache.
+/* fused.c: element-wise work: a small interpreter that runs a chain of rows over tiles that stay in
+ * the first-level cache.
  *
- * prepare decodes a kt_fused_attr into a frame, an array of pointers, and instructions that name four places in it: result and
- * operands. The frame's places are operands, then registers, then outputs. Running is: point the frame at this step's
- * memory; for each tile of 512 elements call each instruction's loop; move the pointers of whole tensors on. Whoever writes an output last
- * writes straight into it. A single element-wise row is a program of one instruction and takes the same road.
+ * prepare decodes a kt_fused_attr into a frame, an array of pointers, and instructions that name
+ * four places in it: result and operands. The frame's places are operands, then registers, then
+ * outputs. Running is: point the frame at this step's memory; for each tile of 512 elements call
+ * each instruction's loop; move the pointers of whole tensors on. Whoever writes an output last
+ * writes straight into it. A single element-wise row is a program of one instruction and takes the
+ * same road.
  *
- * What repeats (numbers, rows) is laid out once per run, columns once per tile. Sums add blocks of KT_SUM_BLOCK elements and
- * segments of KT_SUM_SEGMENT, as the reduction kernels do, so that fused and unfused agree to the bit; a segment is the chunk that a
- * thread takes, so any number of threads agrees too. Programs that are too short to split have no chunks at all.
+ * What repeats (numbers, rows) is laid out once per run, columns once per tile. Sums add blocks of
+ * KT_SUM_BLOCK elements and segments of KT_SUM_SEGMENT, as the reduction kernels do, so that fused
+ * and unfused agree to the bit; a segment is the chunk that a thread takes, so any number of
+ * threads agrees too. Programs that are too short to split have no chunks at all.
  */
 #include <string.h>
 
@@ -30,7 +34,7 @@ typedef struct tile_instruction {
 typedef struct tile_operand { /* one that has to be laid out: per run or per tile */
     uint8_t place, mode, dtype, size;
     uint16_t input;
-    bool cyclic;        /* a row laid out once for tile + period elements: tiles begin somewhere inside */
+    bool cyclic;        /* a row laid out once, tile + period elements: tiles begin inside */
     uint32_t slot;
     int64_t period;
     size_t offset;      /* of its room: in the shared scratch, or in the thread's */
@@ -56,7 +60,8 @@ typedef struct tile_program {
     struct {
         uint8_t place;
         size_t offset;
-    } registers[KT_FUSED_REGISTERS], fixed[KT_FUSED_OPERANDS]; /* in the thread's scratch; behind this struct */
+    } registers[KT_FUSED_REGISTERS], /* in the thread's scratch */
+        fixed[KT_FUSED_OPERANDS];    /* behind this struct */
     size_t partials;    /* of segments: in the shared scratch */
     tile_instruction instructions[KT_FUSED_INSTRUCTIONS];
 } tile_program;
@@ -114,13 +119,20 @@ static bool fused_accept(const kt_step_info *info)
 /* A single row as a program. */
 static kt_fused_attr single(const kt_step_info *info)
 {
-    kt_fused_attr a = { .count = (int64_t)kt_desc_elements(info->out[0]), .n_operands = info->n_in, .n_instructions = 1,
-                        .n_outputs = 1, .n_registers = 1, .output = { (uint8_t)info->n_in } };
+    kt_fused_attr a = { .count = (int64_t)kt_desc_elements(info->out[0]),
+                        .n_operands = info->n_in,
+                        .n_instructions = 1,
+                        .n_outputs = 1,
+                        .n_registers = 1,
+                        .output = { (uint8_t)info->n_in } };
     int data = info->op->id == KT_OP_ID_where ? 1 : 0;
-    a.instruction[0] = (kt_fused_instruction){ .op = (uint16_t)info->op->id, .from = (uint8_t)info->in[data]->dtype,
+    a.instruction[0] = (kt_fused_instruction){ .op = (uint16_t)info->op->id,
+                                               .from = (uint8_t)info->in[data]->dtype,
                                                .to = (uint8_t)info->out[0]->dtype };
     for (int i = 0; i < info->n_in; i++) {
-        a.operand[i] = (kt_fused_operand){ .mode = KT_FUSED_FULL, .dtype = (uint8_t)info->in[i]->dtype, .input = (uint16_t)i };
+        a.operand[i] = (kt_fused_operand){ .mode = KT_FUSED_FULL,
+                                           .dtype = (uint8_t)info->in[i]->dtype,
+                                           .input = (uint16_t)i };
         a.instruction[0].source[i] = (uint8_t)i;
     }
     return a;
@@ -135,7 +147,8 @@ static bool elementwise_accept(const kt_step_info *info)
 /* Where one element is all there is, every tensor is read as it lies. */
 static bool reads_tensor(const kt_fused_attr *a, const kt_fused_operand *o)
 {
-    return o->mode == KT_FUSED_FULL || (a->count == 1 && o->mode != KT_FUSED_SLOT && o->mode != KT_FUSED_CONST);
+    return o->mode == KT_FUSED_FULL ||
+           (a->count == 1 && o->mode != KT_FUSED_SLOT && o->mode != KT_FUSED_CONST);
 }
 
 typedef struct layout { /* bytes given out so far */
@@ -155,8 +168,13 @@ static void place_operands(tile_program *p, const kt_fused_attr *a, layout *used
     for (int i = 0; i < a->n_operands; i++) {
         const kt_fused_operand *o = &a->operand[i];
         size_t size = kt_dtype_size((kt_dtype)o->dtype);
-        tile_operand t = { .place = (uint8_t)i, .mode = o->mode, .dtype = o->dtype, .size = (uint8_t)size, .input = o->input,
-                           .slot = o->slot, .period = o->period };
+        tile_operand t = { .place = (uint8_t)i,
+                           .mode = o->mode,
+                           .dtype = o->dtype,
+                           .size = (uint8_t)size,
+                           .input = o->input,
+                           .slot = o->slot,
+                           .period = o->period };
         if (reads_tensor(a, o)) {
             p->inputs[p->n_inputs++] = (tile_bound){ (uint8_t)i, (uint8_t)size, o->input };
         } else if (o->mode == KT_FUSED_CONST) {
@@ -178,18 +196,22 @@ static void place_operands(tile_program *p, const kt_fused_attr *a, layout *used
 }
 
 /* Registers that are stored at the end are outputs from their last writing on. */
-static void place_instructions(tile_program *p, const kt_fused_attr *a, const kt_elementwise *e, layout *used)
+static void place_instructions(tile_program *p, const kt_fused_attr *a, const kt_elementwise *e,
+                               layout *used)
 {
     int registers = a->n_operands, outputs = registers + a->n_registers;
-    uint8_t at[FRAME], last[KT_FUSED_REGISTERS] = { 0 }, stored[KT_FUSED_REGISTERS] = { 0 }, size[KT_FUSED_REGISTERS] = { 0 };
+    uint8_t at[FRAME], last[KT_FUSED_REGISTERS] = { 0 };
+    uint8_t stored[KT_FUSED_REGISTERS] = { 0 }, size[KT_FUSED_REGISTERS] = { 0 };
     bool used_as_scratch[KT_FUSED_REGISTERS] = { false };
     for (int i = 0; i < outputs; i++) at[i] = (uint8_t)i;
     for (int i = 0; i < a->n_instructions; i++) last[a->instruction[i].result] = (uint8_t)(i + 1);
-    for (int o = 0; o < a->n_outputs; o++) stored[a->output[o] - registers] = (uint8_t)(o + 1); /* each its own */
+    for (int o = 0; o < a->n_outputs; o++) /* each has a register of its own */
+        stored[a->output[o] - registers] = (uint8_t)(o + 1);
     for (int i = 0; i < a->n_instructions; i++) {
         const kt_fused_instruction *in = &a->instruction[i];
         tile_instruction *t = &p->instructions[p->n_instructions++];
-        *t = (tile_instruction){ loop_of(e, in), 0, at[in->source[0]], at[in->source[1]], at[in->source[2]] };
+        *t = (tile_instruction){ loop_of(e, in), 0, at[in->source[0]], at[in->source[1]],
+                                 at[in->source[2]] };
         if (last[in->result] == i + 1 && stored[in->result]) {
             at[registers + in->result] = (uint8_t)(outputs + stored[in->result] - 1);
         } else {
@@ -210,17 +232,22 @@ static void place_instructions(tile_program *p, const kt_fused_attr *a, const kt
 static kt_status make_program(kt_step_info *info, const kt_fused_attr *a)
 {
     const kt_elementwise *e = kt_cpu_of(info->kt)->elementwise;
-    tile_program p = { .count = a->count, .tile = TILE, .n_outputs = (uint8_t)a->n_outputs, .n_sums = (uint8_t)a->n_sums };
+    tile_program p = { .count = a->count,
+                       .tile = TILE,
+                       .n_outputs = (uint8_t)a->n_outputs,
+                       .n_sums = (uint8_t)a->n_sums };
     layout used = { 0, 0, 0 };
     place_operands(&p, a, &used);
     for (int o = 0; o < a->n_outputs; o++)
-        p.outputs[o] = (tile_bound){ (uint8_t)(a->n_operands + a->n_registers + o), (uint8_t)kt_dtype_size(info->out[o]->dtype),
-                                     (uint16_t)o };
+        p.outputs[o] = (tile_bound){ (uint8_t)(a->n_operands + a->n_registers + o),
+                                     (uint8_t)kt_dtype_size(info->out[o]->dtype), (uint16_t)o };
     for (int s = 0; s < a->n_sums; s++)
-        p.sums[s] = (tile_sum){ 0, (uint8_t)(a->n_outputs + s), info->out[a->n_outputs + s]->dtype == KT_FLOAT64 };
+        p.sums[s] = (tile_sum){ 0, (uint8_t)(a->n_outputs + s),
+                                info->out[a->n_outputs + s]->dtype == KT_FLOAT64 };
     place_instructions(&p, a, e, &used);
     double cost = 0;
-    for (int i = 0; i < a->n_instructions; i++) cost += cost_of(a->instruction[i].op, (kt_dtype)a->instruction[i].from);
+    for (int i = 0; i < a->n_instructions; i++)
+        cost += cost_of(a->instruction[i].op, (kt_dtype)a->instruction[i].from);
     p.chunk = a->n_sums ? KT_SUM_SEGMENT : CHUNK;
     p.chunks = (a->count + p.chunk - 1) / p.chunk;
     p.split = p.chunks > 1 && cost * (double)a->count > KT_CPU_SPLIT_NS;
@@ -228,8 +255,10 @@ static kt_status make_program(kt_step_info *info, const kt_fused_attr *a)
         p.chunk = a->count;
         p.chunks = 1;
     }
-    if (!p.n_registers && !p.n_once && !p.n_each && !p.n_fixed && !p.n_sums) p.tile = p.chunk; /* nothing to keep in the cache */
-    if (p.chunks > 1) p.partials = give(&used.shared, (size_t)p.chunks * (size_t)a->n_sums * sizeof(double));
+    bool streams = !p.n_registers && !p.n_once && !p.n_each && !p.n_fixed && !p.n_sums;
+    if (streams) p.tile = p.chunk; /* nothing to keep in the cache */
+    if (p.chunks > 1)
+        p.partials = give(&used.shared, (size_t)p.chunks * (size_t)a->n_sums * sizeof(double));
     info->scratch_bytes = used.shared;
     info->thread_scratch_bytes = used.thread;
     tile_program *kept = kt_prepared(info, kt_cpu_round(sizeof *kept) + used.fixed);
@@ -240,7 +269,8 @@ static kt_status make_program(kt_step_info *info, const kt_fused_attr *a)
         const kt_fused_operand *o = &a->operand[p.fixed[i].place];
         int64_t number; /* room for any */
         kt_cpu_number((kt_dtype)o->dtype, o->value, &number);
-        e->repeat[o->dtype]((unsigned char *)kept + kt_cpu_round(sizeof *kept) + p.fixed[i].offset, &number, NULL, NULL, filled);
+        e->repeat[o->dtype]((unsigned char *)kept + kt_cpu_round(sizeof *kept) + p.fixed[i].offset,
+                            &number, NULL, NULL, filled);
     }
     return KT_OK;
 }
@@ -276,7 +306,8 @@ static void lay_out_once(const tile_run *t)
         if (o->mode == KT_FUSED_ROW) {
             size_t have = (size_t)o->period * o->size, want = (size_t)(tile + o->period) * o->size;
             memcpy(to, kt_run_address_in(r, o->input), have);
-            for (; have < want; have += have) memcpy(to + have, to, have < want - have ? have : want - have);
+            for (; have < want; have += have)
+                memcpy(to + have, to, have < want - have ? have : want - have);
             continue;
         }
         int64_t number;
@@ -288,7 +319,8 @@ static void lay_out_once(const tile_run *t)
 }
 
 /* The operands whose content or place is another in each tile: elements start .. start + n - 1. */
-static void lay_out_tile(const tile_run *t, unsigned char **at, unsigned char *scratch, int64_t start, int64_t n)
+static void lay_out_tile(const tile_run *t, unsigned char **at, unsigned char *scratch,
+                         int64_t start, int64_t n)
 {
     for (int i = 0; i < t->p->n_each; i++) {
         const tile_operand *o = &t->p->each[i];
@@ -304,14 +336,16 @@ static void lay_out_tile(const tile_run *t, unsigned char **at, unsigned char *s
                 at[o->place] = (unsigned char *)(uintptr_t)from + (size_t)inside * o->size;
                 continue;
             }
-            size_t head = (size_t)(o->period - inside) * o->size; /* n <= TILE < period: at most two pieces */
+            /* n <= TILE < period: at most two pieces */
+            size_t head = (size_t)(o->period - inside) * o->size;
             memcpy(to, from + (size_t)inside * o->size, head);
             memcpy(to + head, from, (size_t)n * o->size - head);
         } else {
             kt_loop *repeat = t->cpu->elementwise->repeat[o->dtype];
             for (int64_t done = 0; done < n; line++, inside = 0) {
                 int64_t length = o->period - inside < n - done ? o->period - inside : n - done;
-                repeat(to + (size_t)done * o->size, from + (size_t)line * o->size, NULL, NULL, length);
+                repeat(to + (size_t)done * o->size, from + (size_t)line * o->size, NULL, NULL,
+                       length);
                 done += length;
             }
         }
@@ -320,7 +354,8 @@ static void lay_out_tile(const tile_run *t, unsigned char **at, unsigned char *s
 }
 
 /* Elements start .. end - 1 and their sums; `at` points at element `start`. */
-static void run_range(const tile_run *t, unsigned char **at, unsigned char *scratch, int64_t start, int64_t end, double *sums)
+static void run_range(const tile_run *t, unsigned char **at, unsigned char *scratch, int64_t start,
+                      int64_t end, double *sums)
 {
     const tile_program *p = t->p;
     const int64_t first = start;
@@ -332,19 +367,23 @@ static void run_range(const tile_run *t, unsigned char **at, unsigned char *scra
             in->run(at[in->result], at[in->a], at[in->b], at[in->c], n);
         for (int s = 0; s < p->n_sums; s++) {
             const void *x = at[p->sums[s].place];
-            double block = p->sums[s].wide ? t->cpu->kernels->sum_block_f64(x, n) : (double)t->cpu->kernels->sum_block(x, n);
+            double block = p->sums[s].wide ? t->cpu->kernels->sum_block_f64(x, n)
+                                           : (double)t->cpu->kernels->sum_block(x, n);
             sums[s] = (start == first ? 0 : sums[s]) + block;
         }
         start += n;
         if (start >= end) return;
-        for (int i = 0; i < p->n_inputs; i++) at[p->inputs[i].place] += (size_t)n * p->inputs[i].size;
-        for (int i = 0; i < p->n_outputs; i++) at[p->outputs[i].place] += (size_t)n * p->outputs[i].size;
+        for (int i = 0; i < p->n_inputs; i++)
+            at[p->inputs[i].place] += (size_t)n * p->inputs[i].size;
+        for (int i = 0; i < p->n_outputs; i++)
+            at[p->outputs[i].place] += (size_t)n * p->outputs[i].size;
     }
 }
 
 static void set_registers(const tile_program *p, unsigned char **at, unsigned char *scratch)
 {
-    for (int i = 0; i < p->n_registers; i++) at[p->registers[i].place] = scratch + p->registers[i].offset;
+    for (int i = 0; i < p->n_registers; i++)
+        at[p->registers[i].place] = scratch + p->registers[i].offset;
 }
 
 static void run_chunk(void *arg, int64_t chunk, int thread)
@@ -352,11 +391,14 @@ static void run_chunk(void *arg, int64_t chunk, int thread)
     const tile_run *t = arg;
     const tile_program *p = t->p;
     unsigned char *at[FRAME], *scratch = kt_cpu_thread_scratch(t->r, thread);
-    int64_t start = chunk * p->chunk, end = start + p->chunk < p->count ? start + p->chunk : p->count;
+    int64_t start = chunk * p->chunk,
+            end = start + p->chunk < p->count ? start + p->chunk : p->count;
     memcpy(at, t->frame, sizeof at);
     set_registers(p, at, scratch);
-    for (int i = 0; i < p->n_inputs; i++) at[p->inputs[i].place] += (size_t)start * p->inputs[i].size;
-    for (int i = 0; i < p->n_outputs; i++) at[p->outputs[i].place] += (size_t)start * p->outputs[i].size;
+    for (int i = 0; i < p->n_inputs; i++)
+        at[p->inputs[i].place] += (size_t)start * p->inputs[i].size;
+    for (int i = 0; i < p->n_outputs; i++)
+        at[p->outputs[i].place] += (size_t)start * p->outputs[i].size;
     double *partials = (double *)(void *)((unsigned char *)t->r->scratch + p->partials);
     run_range(t, at, scratch, start, end, partials + chunk * p->n_sums);
 }
@@ -377,9 +419,12 @@ static kt_status program_run(kt_run *r)
     t.r = r;
     t.p = p;
     t.cpu = kt_cpu_of(r->kt);
-    unsigned char *shared = r->scratch, *fixed = (unsigned char *)r->prepared + kt_cpu_round(sizeof *p);
-    for (int i = 0; i < p->n_inputs; i++) t.frame[p->inputs[i].place] = kt_run_address_in(r, p->inputs[i].number);
-    for (int i = 0; i < p->n_outputs; i++) t.frame[p->outputs[i].place] = kt_run_address_out(r, p->outputs[i].number);
+    unsigned char *shared = r->scratch,
+                  *fixed = (unsigned char *)r->prepared + kt_cpu_round(sizeof *p);
+    for (int i = 0; i < p->n_inputs; i++)
+        t.frame[p->inputs[i].place] = kt_run_address_in(r, p->inputs[i].number);
+    for (int i = 0; i < p->n_outputs; i++)
+        t.frame[p->outputs[i].place] = kt_run_address_out(r, p->outputs[i].number);
     for (int i = 0; i < p->n_fixed; i++) t.frame[p->fixed[i].place] = fixed + p->fixed[i].offset;
     for (int i = 0; i < p->n_once; i++) t.frame[p->once[i].place] = shared + p->once[i].offset;
     if (p->n_once) lay_out_once(&t);
@@ -403,6 +448,9 @@ const kt_provider kt_cpu_fused[] = {
 };
 
 const kt_provider kt_cpu_elementwise[] = {
-    { .name = "tiles", .accept = elementwise_accept, .prepare = elementwise_prepare, .run = program_run },
+    { .name = "tiles",
+      .accept = elementwise_accept,
+      .prepare = elementwise_prepare,
+      .run = program_run },
     { 0 },
 };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* index.c: gather and one_hot. Indices are checked while they are used: nothing outside is read or written.
+/* index.c: rows chosen by number: gather and one_hot. Class numbers and indices come as int32 or
+ * int64; the former are converted into the step's scratch, because the kernels know one type.
+ * Indices are checked while they are used: nothing outside is read or written, and no value of an
+ * index is known when the plan is made. Small enough to need no chunks.
  */
 #include <string.h>
 
@@ -39,7 +42,8 @@ static kt_status one_hot_prepare(kt_step_info *info)
 static kt_status one_hot_run(kt_run *r)
 {
     kt_dtype dtype = r->out_desc[0]->dtype;
-    int64_t depth = ((const kt_one_hot_attr *)r->attr)->depth, n = (int64_t)kt_desc_elements(r->in_desc[0]), one;
+    int64_t depth = ((const kt_one_hot_attr *)r->attr)->depth,
+            n = (int64_t)kt_desc_elements(r->in_desc[0]), one;
     const int64_t *index = kt_cpu_indices(r, 0);
     size_t size = kt_dtype_size(dtype), row = (size_t)depth * size;
     unsigned char *y = kt_run_address_out(r, 0);

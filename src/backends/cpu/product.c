@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* product.c: the rows matmul and dense in float32 and float64, by the kernels' products.
  *
- * The kernel's plan (form, blocks, packing, chunks) is made once per plan of the program. A batch is the same product at
- * several places. Large products are shared among threads by chunks, whose borders do not depend on how many threads
- * there are. A dense row's bias and relu are the product's epilogue and round as the rows they replace.
+ * The kernel's plan (form, blocks, packing, chunks) is made once per plan of the program. A batch
+ * is the same product at several places. Large products are shared among threads by chunks, whose
+ * borders do not depend on how many threads there are. A dense row's bias and relu are the
+ * product's epilogue and round as the rows they replace.
  */
 #include "backends/cpu/cpu.h"
 #include "ops/ops.h"
@@ -27,7 +28,8 @@ static kt_status product_prepare(kt_step_info *info)
     const kt_dense_attr *dense = info->op->id == KT_OP_ID_dense ? info->attr : NULL;
     product *p = kt_prepared(info, sizeof *p);
     if (!p) return KT_ERR_MEMORY;
-    int64_t m = a->dim[a->rank - (t->transpose_a ? 1 : 2)], k = a->dim[a->rank - (t->transpose_a ? 2 : 1)];
+    int64_t m = a->dim[a->rank - (t->transpose_a ? 1 : 2)],
+            k = a->dim[a->rank - (t->transpose_a ? 2 : 1)];
     int64_t n = b->dim[b->rank - (t->transpose_b ? 2 : 1)];
     p->batch = 1;
     for (int i = 0; i < a->rank - 2; i++) p->batch *= a->dim[i];

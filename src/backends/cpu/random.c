@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* random.c: random float32 tensors by the vector Philox; float64 ones go to the reference kernels.
  *
- * uniform and bernoulli give the reference kernels' bits (rounded to float32 where those are wider), the normal ones agree within the
- * error of the float32 logarithm and sine. An element depends on its place alone, so any cut into chunks gives the same.
+ * uniform and bernoulli give the reference kernels' bits (rounded to float32 where those are
+ * wider), the normal ones agree within the error of the float32 logarithm and sine. An element
+ * depends on its place alone, so any cut into chunks gives the same.
  */
 #include <math.h>
 
@@ -78,9 +79,14 @@ static void random_chunk(void *arg, int64_t chunk, int thread)
 
 static kt_status random_run_all(kt_run *r)
 {
-    const double *place = r->slots + (r->op->id == KT_OP_ID_random_bernoulli ? 1 : 2); /* stream, step */
-    random_run q = { .r = r, .kernels = kt_cpu_of(r->kt)->kernels, .count = kt_count(r), .seed = kt_run_seed(r),
-                     .step = (uint64_t)place[1], .stream = (uint32_t)place[0] };
+    const double *place = r->slots + (r->op->id == KT_OP_ID_random_bernoulli ? 1 : 2);
+    /* place: stream, step */
+    random_run q = { .r = r,
+                     .kernels = kt_cpu_of(r->kt)->kernels,
+                     .count = kt_count(r),
+                     .seed = kt_run_seed(r),
+                     .step = (uint64_t)place[1],
+                     .stream = (uint32_t)place[0] };
     kt_cpu_chunks(r, q.count >= 2 * CHUNK, random_chunk, &q, (q.count + CHUNK - 1) / CHUNK);
     return KT_OK;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* reduction.c: sum, max, min, argmax and argmin of floats.
  *
- * The kernels reduce the middle axis of (outer, len, inner). Axes are folded to that where the reduced ones stand together (axes of
- * size 1 stand anywhere); anything else, and integers, go to the row's reference kernel. The order of a sum is the kernels'
- * and does not depend on threads.
+ * The kernels reduce the middle axis of (outer, len, inner). Axes are folded to that where the
+ * reduced ones stand together (axes of size 1 stand anywhere); anything else, and integers, go to
+ * the row's reference kernel. The order of a sum is the kernels' and does not depend on threads.
  */
 #include "backends/cpu/cpu.h"
 #include "ops/ops.h"
@@ -32,7 +32,8 @@ static bool fold(const kt_desc *x, uint32_t axes, kt_reduce *r)
 static bool reduction_accept(const kt_step_info *info)
 {
     kt_reduce r;
-    return kt_is_float(info->in[0]->dtype) && fold(info->in[0], ((const kt_reduce_attr *)info->attr)->axes, &r);
+    return kt_is_float(info->in[0]->dtype) &&
+           fold(info->in[0], ((const kt_reduce_attr *)info->attr)->axes, &r);
 }
 
 static kt_status reduction_prepare(kt_step_info *info)
@@ -40,13 +41,16 @@ static kt_status reduction_prepare(kt_step_info *info)
     reduction *p = kt_prepared(info, sizeof *p);
     if (!p) return KT_ERR_MEMORY;
     fold(info->in[0], ((const kt_reduce_attr *)info->attr)->axes, &p->reduce);
-    p->reduce.op = info->op->id == KT_OP_ID_max ? KT_REDUCE_MAX : info->op->id == KT_OP_ID_min ? KT_REDUCE_MIN : KT_REDUCE_SUM;
+    p->reduce.op = info->op->id == KT_OP_ID_max   ? KT_REDUCE_MAX
+                   : info->op->id == KT_OP_ID_min ? KT_REDUCE_MIN
+                                                  : KT_REDUCE_SUM;
     p->wide = info->in[0]->dtype == KT_FLOAT64;
     const kt_kernels *kernels = kt_cpu_of(info->kt)->kernels;
     if (p->wide) kernels->reduce_prepare_f64(&p->reduce);
     else kernels->reduce_prepare(&p->reduce);
     info->scratch_bytes = p->reduce.shared_bytes;
-    p->split = p->reduce.chunks > 1 && (double)kt_desc_elements(info->in[0]) * (p->wide ? 0.24 : 0.12) > KT_CPU_SPLIT_NS;
+    p->split = p->reduce.chunks > 1 &&
+               (double)kt_desc_elements(info->in[0]) * (p->wide ? 0.24 : 0.12) > KT_CPU_SPLIT_NS;
     return KT_OK;
 }
 
@@ -74,7 +78,10 @@ static kt_status reduction_run(kt_run *r)
 }
 
 const kt_provider kt_cpu_reduce[] = {
-    { .name = "reduce", .accept = reduction_accept, .prepare = reduction_prepare, .run = reduction_run },
+    { .name = "reduce",
+      .accept = reduction_accept,
+      .prepare = reduction_prepare,
+      .run = reduction_run },
     { 0 },
 };
 

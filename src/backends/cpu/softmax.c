@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* softmax.c: softmax, its logarithm, the cross-entropies from logits, and the gradients of all: float32 rows by the kernels.
+/* softmax.c: softmax, its logarithm, the cross-entropies from logits, and the gradients of all:
+ * float32 rows by the kernels.
  *
- * Each row of numbers is independent, so chunks are groups of rows. Class numbers that are not int64 are converted into the
- * step's scratch. float64 goes to the reference kernels, which compute in double anyway.
+ * Each row of numbers is independent, so chunks are groups of rows. Class numbers that are not
+ * int64 are converted into the step's scratch. float64 goes to the reference kernels, which compute
+ * in double anyway.
  */
 #include "backends/cpu/cpu.h"
 #include "ops/ops.h"
@@ -50,7 +52,8 @@ static void softmax_chunk(void *arg, int64_t chunk, int thread)
     const softmax_plan *p = r->prepared;
     const kt_kernels *k = kt_cpu_of(r->kt)->kernels;
     (void)thread;
-    int64_t first = chunk * p->chunk_rows, rows = p->rows - first < p->chunk_rows ? p->rows - first : p->chunk_rows;
+    int64_t first = chunk * p->chunk_rows,
+            rows = p->rows - first < p->chunk_rows ? p->rows - first : p->chunk_rows;
     int64_t n = p->n, at = first * n;
     const float *x = (const float *)kt_run_address_in(r, 0) + at;
     const float *t = r->n_in > 1 && !s->labels ? (const float *)kt_run_address_in(r, 1) + at : NULL;
@@ -62,7 +65,9 @@ static void softmax_chunk(void *arg, int64_t chunk, int thread)
     case KT_OP_ID_log_softmax: k->log_softmax(x, y + at, rows, n); break;
     case KT_OP_ID_log_softmax_grad: k->log_softmax_grad(x, t, y + at, rows, n); break;
     case KT_OP_ID_sparse_ce: k->sparse_ce(x, s->labels + first, y + first, rows, n); break;
-    case KT_OP_ID_sparse_ce_grad: k->sparse_ce_grad(x, s->labels + first, g, y + at, rows, n); break;
+    case KT_OP_ID_sparse_ce_grad:
+        k->sparse_ce_grad(x, s->labels + first, g, y + at, rows, n);
+        break;
     case KT_OP_ID_categorical_ce: k->categorical_ce(x, t, y + first, rows, n); break;
     case KT_OP_ID_categorical_ce_grad: k->categorical_ce_grad(x, t, g, y + at, rows, n); break;
     default: break;
@@ -78,6 +83,9 @@ static kt_status softmax_run_rows(kt_run *r)
 }
 
 const kt_provider kt_cpu_softmax[] = {
-    { .name = "rows", .accept = softmax_accept, .prepare = softmax_prepare, .run = softmax_run_rows },
+    { .name = "rows",
+      .accept = softmax_accept,
+      .prepare = softmax_prepare,
+      .run = softmax_run_rows },
     { 0 },
 };

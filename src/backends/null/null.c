@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* null.c: a back-end that computes nothing: plans are made, checked and cached, memory is taken, no kernel runs.
+/* null.c: a back-end that computes nothing: plans are made, checked and cached, memory is taken, no
+ * kernel runs.
  *
- * For tests of recording and planning, and for finding out what a program would need. What is written can be read
- * again; results that a kernel would have made are zeros, or whatever shared their memory.
+ * For tests of recording and planning, and for finding out what a program would need. What is
+ * written can be read again; results that a kernel would have made are zeros, or whatever shared
+ * their memory.
  */
 #include "core/backend.h"
 

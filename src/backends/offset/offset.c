@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* offset.c: a back-end whose addresses crash when the host reads them: proof that nothing above the back-ends touches tensor
- * memory, without a GPU at hand.
+/* offset.c: a back-end whose addresses crash when the host reads them: proof that nothing above the
+ * back-ends touches tensor memory, without a GPU at hand.
  *
- * Every address is shifted by a constant that no process can have mapped: bit 54 makes it non-canonical on x86-64 and
- * lies below the ignored top byte of 64-bit ARM; the odd pages break code that masks addresses. The shift keeps alignment to 64. Only
- * read, write and host (which the runner uses for reference kernels) shift back. Floats are stored in their own
- * dtype, as on cpu; there are no providers.
+ * Every address is shifted by a constant that no process can have mapped: bit 54 makes it
+ * non-canonical on x86-64 and lies below the ignored top byte of 64-bit ARM; the odd pages break
+ * code that masks addresses. The shift keeps alignment to 64. Only read, write and host (which the
+ * runner uses for reference kernels) shift back. Floats are stored in their own dtype, as on cpu;
+ * there are no providers.
  */
 #include "core/backend.h"
 
@@ -49,6 +50,9 @@ static void offset_read(kt_context *kt, const void *address, void *to, size_t by
 extern const kt_backend kt_backend_offset;
 const kt_backend kt_backend_offset = {
     .name = "offset",
-    .allocate = offset_allocate, .release = offset_release, .write = offset_write, .read = offset_read,
+    .allocate = offset_allocate,
+    .release = offset_release,
+    .write = offset_write,
+    .read = offset_read,
     .host = offset_host,
 };

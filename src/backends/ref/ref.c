@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* ref.c: the truth: every row by its own reference kernel, floats held as double, integers as int64_t.
+/* ref.c: the truth: every row by its own reference kernel, floats held as double, integers as
+ * int64_t.
  *
- * Nothing is rounded to a tensor's dtype between two ops, so what another back-end computes in float32 or in float64 is
- * measured against this. Slow, and meant to be. It has no providers and knows no op. `host` is left out: addresses are the
- * host's, but their content is wider than the dtype says, hence not KT_BACKEND_PLAIN.
+ * Nothing is rounded to a tensor's dtype between two ops, so what another back-end computes in
+ * float32 or in float64 is measured against this. Slow, and meant to be. It has no providers and
+ * knows no op. `host` is left out: addresses are the host's, but their content is wider than the
+ * dtype says, hence not KT_BACKEND_PLAIN.
  */
 #include "core/backend.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* nn/initializers/orthogonal.c: Orthogonal: rows or columns of a random rotation, times gain.
  *
- * The weight is seen as (product of leading sizes, last). The shorter side's vectors are drawn normal and made orthonormal by
- * Gram and Schmidt, twice, which is as exact as a Householder QR; the diagonal of R is positive by construction, so this is Keras's
- * Q sign(diag R).
+ * The weight is seen as (product of leading sizes, last). The shorter side's vectors are drawn normal and made
+ * orthonormal by Gram and Schmidt, twice, which is as exact as a Householder QR; the diagonal of R is positive
+ * by construction, so this is Keras's Q sign(diag R).
  */
 #include <math.h>
 #include <stddef.h>
@@ -20,7 +20,8 @@ typedef struct vectors {
 static double dot(const vectors *v, int64_t a, int64_t b)
 {
     double sum = 0;
-    for (int64_t i = 0; i < v->length; i++) sum += v->at[a * v->across + i * v->along] * v->at[b * v->across + i * v->along];
+    for (int64_t i = 0; i < v->length; i++)
+        sum += v->at[a * v->across + i * v->along] * v->at[b * v->across + i * v->along];
     return sum;
 }
 
@@ -40,14 +41,16 @@ static bool orthonormal(const vectors *v)
     return true;
 }
 
-static kt_status orthogonal_fill(kt_context *kt, const void *config, kt_shape shape, uint64_t seed, double *to, int64_t count)
+static kt_status orthogonal_fill(kt_context *kt, const void *config, kt_shape shape, uint64_t seed, double *to,
+                                 int64_t count)
 {
     const kt_gain_config *c = config;
     if (shape.rank < 2)
-        return kt_fail_at(kt, KT_ERR_SHAPE, "Orthogonal", "expected a weight of rank 2 or more, got rank %d; use another initializer",
-                          shape.rank);
+        return kt_fail_at(kt, KT_ERR_SHAPE, "Orthogonal",
+                          "expected a weight of rank 2 or more, got rank %d; use another initializer", shape.rank);
     int64_t columns = shape.dim[shape.rank - 1], rows = count / columns;
-    vectors v = rows >= columns ? (vectors){ to, columns, rows, 1, columns } : (vectors){ to, rows, columns, columns, 1 };
+    vectors v =
+        rows >= columns ? (vectors){ to, columns, rows, 1, columns } : (vectors){ to, rows, columns, columns, 1 };
     bool done = false;
     for (uint64_t attempt = 0; !done && attempt < 8; attempt++) { /* a random matrix is singular almost never */
         kt_fill_normal(seed + attempt, 0, 1, to, count);
@@ -66,5 +69,8 @@ static const kt_field fields[] = {
 };
 
 const kt_initializer_class kt_orthogonal_class = {
-    .name = "Orthogonal", .config_size = sizeof(kt_gain_config), .fields = fields, .fill = orthogonal_fill,
+    .name = "Orthogonal",
+    .config_size = sizeof(kt_gain_config),
+    .fields = fields,
+    .fill = orthogonal_fill,
 };

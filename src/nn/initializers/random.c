@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* nn/initializers/random.c: RandomNormal, RandomUniform, TruncatedNormal, and the fills behind all random initializers.
+/* nn/initializers/random.c: RandomNormal, RandomUniform, TruncatedNormal, and the fills behind all random
+ * initializers.
  *
- * Normal numbers by Box and Muller from two uniforms of the element's own; a draw beyond two deviations is repeated with the next
- * counter, which leaves every other element as it was.
+ * Normal numbers by Box and Muller from two uniforms of the element's own; a draw beyond two deviations is
+ * repeated with the next counter, which leaves every other element as it was.
  */
 #include "nn/initializers/random.h"
 
@@ -54,7 +55,8 @@ static kt_status normal_config(kt_context *kt, const void *config, const char *n
     return kt_fail_at(kt, KT_ERR_VALUE, name, "expected a stddev of 0 or more, got %g", c->stddev);
 }
 
-static kt_status random_normal_fill(kt_context *kt, const void *config, kt_shape shape, uint64_t seed, double *to, int64_t count)
+static kt_status random_normal_fill(kt_context *kt, const void *config, kt_shape shape, uint64_t seed, double *to,
+                                    int64_t count)
 {
     kt_normal_config c;
     (void)shape;
@@ -62,7 +64,8 @@ static kt_status random_normal_fill(kt_context *kt, const void *config, kt_shape
     return kt_error(kt);
 }
 
-static kt_status truncated_normal_fill(kt_context *kt, const void *config, kt_shape shape, uint64_t seed, double *to, int64_t count)
+static kt_status truncated_normal_fill(kt_context *kt, const void *config, kt_shape shape, uint64_t seed, double *to,
+                                       int64_t count)
 {
     kt_normal_config c;
     (void)shape;
@@ -70,12 +73,14 @@ static kt_status truncated_normal_fill(kt_context *kt, const void *config, kt_sh
     return kt_error(kt);
 }
 
-static kt_status random_uniform_fill(kt_context *kt, const void *config, kt_shape shape, uint64_t seed, double *to, int64_t count)
+static kt_status random_uniform_fill(kt_context *kt, const void *config, kt_shape shape, uint64_t seed, double *to,
+                                     int64_t count)
 {
     const kt_uniform_config *c = config;
     (void)shape;
     double min = kt_setting(c->minval, -0.05), max = kt_setting(c->maxval, 0.05);
-    if (!(min <= max)) return kt_fail_at(kt, KT_ERR_VALUE, "RandomUniform", "expected minval <= maxval, got %g and %g", min, max);
+    if (!(min <= max))
+        return kt_fail_at(kt, KT_ERR_VALUE, "RandomUniform", "expected minval <= maxval, got %g and %g", min, max);
     kt_fill_uniform(seed, min, max, to, count);
     return KT_OK;
 }
@@ -94,11 +99,20 @@ static const kt_field uniform_fields[] = {
 };
 
 const kt_initializer_class kt_random_normal_class = {
-    .name = "RandomNormal", .config_size = sizeof(kt_normal_config), .fields = normal_fields, .fill = random_normal_fill,
+    .name = "RandomNormal",
+    .config_size = sizeof(kt_normal_config),
+    .fields = normal_fields,
+    .fill = random_normal_fill,
 };
 const kt_initializer_class kt_truncated_normal_class = {
-    .name = "TruncatedNormal", .config_size = sizeof(kt_normal_config), .fields = normal_fields, .fill = truncated_normal_fill,
+    .name = "TruncatedNormal",
+    .config_size = sizeof(kt_normal_config),
+    .fields = normal_fields,
+    .fill = truncated_normal_fill,
 };
 const kt_initializer_class kt_random_uniform_class = {
-    .name = "RandomUniform", .config_size = sizeof(kt_uniform_config), .fields = uniform_fields, .fill = random_uniform_fill,
+    .name = "RandomUniform",
+    .config_size = sizeof(kt_uniform_config),
+    .fields = uniform_fields,
+    .fill = random_uniform_fill,
 };

@@ -10,6 +10,7 @@
 
 void kt_fill_uniform(uint64_t seed, double min, double max, double *to, int64_t count); /* [min, max) */
 void kt_fill_normal(uint64_t seed, double mean, double stddev, double *to, int64_t count);
-void kt_fill_truncated(uint64_t seed, double mean, double stddev, double *to, int64_t count); /* drawn again beyond 2 stddev */
+void kt_fill_truncated(uint64_t seed, double mean, double stddev, double *to,
+                       int64_t count); /* drawn again beyond 2 stddev */
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* nn/initializers/variance.c: VarianceScaling and its six famous settings: Glorot, He, Lecun, uniform and normal.
+/* nn/initializers/variance.c: VarianceScaling and its six famous settings: Glorot, He, Lecun, uniform and
+ * normal.
  *
- * fan_in and fan_out: rank 1 (n): n, n; rank 2 (a, b): a, b; higher: receptive field x the last two sizes. With s = scale / max(1, fan):
- * uniform up to sqrt(3 s); truncated normal with deviation sqrt(s) / 0.87962566103423978, the deviation of a unit normal cut at two.
+ * fan_in and fan_out: rank 1 (n): n, n; rank 2 (a, b): a, b; higher: receptive field x the last two sizes. With
+ * s = scale / max(1, fan): uniform up to sqrt(3 s); truncated normal with deviation sqrt(s) /
+ * 0.87962566103423978, the deviation of a unit normal cut at two.
  */
 #include <math.h>
 #include <stddef.h>
@@ -29,14 +31,18 @@ enum { FAN_IN, FAN_OUT, FAN_AVG, N_MODES };
 static const char *const distribution_names[] = { "uniform", "truncated_normal", "untruncated_normal", NULL };
 static const char *const mode_names[] = { "fan_in", "fan_out", "fan_avg", NULL };
 
-static void scale_variance(double scale, int mode, int distribution, kt_shape shape, uint64_t seed, double *to, int64_t count)
+static void scale_variance(double scale, int mode, int distribution, kt_shape shape, uint64_t seed, double *to,
+                           int64_t count)
 {
     double in, out;
     fans(shape, &in, &out);
     double fan = mode == FAN_IN ? in : mode == FAN_OUT ? out : (in + out) / 2, s = scale / fmax(1, fan);
-    if (distribution == UNIFORM) kt_fill_uniform(seed, -sqrt(3 * s), sqrt(3 * s), to, count);
-    else if (distribution == TRUNCATED) kt_fill_truncated(seed, 0, sqrt(s) / cut_deviation, to, count);
-    else kt_fill_normal(seed, 0, sqrt(s), to, count);
+    if (distribution == UNIFORM)
+        kt_fill_uniform(seed, -sqrt(3 * s), sqrt(3 * s), to, count);
+    else if (distribution == TRUNCATED)
+        kt_fill_truncated(seed, 0, sqrt(s) / cut_deviation, to, count);
+    else
+        kt_fill_normal(seed, 0, sqrt(s), to, count);
 }
 
 static int place(const char *name, const char *const *names)
@@ -46,15 +52,18 @@ static int place(const char *name, const char *const *names)
     return i;
 }
 
-static kt_status variance_scaling_fill(kt_context *kt, const void *config, kt_shape shape, uint64_t seed, double *to, int64_t count)
+static kt_status variance_scaling_fill(kt_context *kt, const void *config, kt_shape shape, uint64_t seed, double *to,
+                                       int64_t count)
 {
     const kt_variance_config *c = config;
     double scale = kt_setting(c->scale, 1);
     int mode = c->mode ? place(c->mode, mode_names) : FAN_IN;
     int distribution = TRUNCATED;
-    if (c->distribution && strcmp(c->distribution, "normal") != 0) distribution = place(c->distribution, distribution_names);
+    if (c->distribution && strcmp(c->distribution, "normal") != 0)
+        distribution = place(c->distribution, distribution_names);
     if (mode == N_MODES) return kt_fail_name(kt, "mode of VarianceScaling", c->mode, mode_names);
-    if (distribution == N_DISTRIBUTIONS) return kt_fail_name(kt, "distribution of VarianceScaling", c->distribution, distribution_names);
+    if (distribution == N_DISTRIBUTIONS)
+        return kt_fail_name(kt, "distribution of VarianceScaling", c->distribution, distribution_names);
     if (!(scale > 0)) return kt_fail_at(kt, KT_ERR_VALUE, "VarianceScaling", "expected a scale above 0, got %g", scale);
     scale_variance(scale, mode, distribution, shape, seed, to, count);
     return KT_OK;
@@ -73,18 +82,25 @@ static const kt_field seed_fields[] = {
 };
 
 const kt_initializer_class kt_variance_scaling_class = {
-    .name = "VarianceScaling", .config_size = sizeof(kt_variance_config), .fields = variance_fields, .fill = variance_scaling_fill,
+    .name = "VarianceScaling",
+    .config_size = sizeof(kt_variance_config),
+    .fields = variance_fields,
+    .fill = variance_scaling_fill,
 };
 
-#define FAMOUS(id, title, scale, mode, distribution) \
-    static kt_status id##_fill(kt_context *kt, const void *config, kt_shape shape, uint64_t seed, double *to, int64_t count) \
-    { \
-        (void)kt, (void)config; \
-        scale_variance(scale, mode, distribution, shape, seed, to, count); \
-        return KT_OK; \
-    } \
-    const kt_initializer_class kt_##id##_class = { \
-        .name = title, .config_size = sizeof(kt_seed_config), .fields = seed_fields, .fill = id##_fill, \
+#define FAMOUS(id, title, scale, mode, distribution)                                                                   \
+    static kt_status id##_fill(kt_context *kt, const void *config, kt_shape shape, uint64_t seed, double *to,          \
+                               int64_t count)                                                                          \
+    {                                                                                                                  \
+        (void)kt, (void)config;                                                                                        \
+        scale_variance(scale, mode, distribution, shape, seed, to, count);                                             \
+        return KT_OK;                                                                                                  \
+    }                                                                                                                  \
+    const kt_initializer_class kt_##id##_class = {                                                                     \
+        .name = title,                                                                                                 \
+        .config_size = sizeof(kt_seed_config),                                                                         \
+        .fields = seed_fields,                                                                                         \
+        .fill = id##_fill,                                                                                             \
     };
 
 FAMOUS(glorot_uniform, "GlorotUniform", 1, FAN_AVG, UNIFORM)

@@ -10,7 +10,8 @@ static kt_status activation_create(kt_layer *self)
     kt_activation_fn **activation = kt_layer_state(self, sizeof *activation);
     if (!activation) return KT_ERR_MEMORY;
     if (!c->activation == !c->activation_fn)
-        return kt_fail_at(self->kt, KT_ERR_VALUE, "Activation", "expected a name, as in kt_activation(\"relu\"), or a function, got %s",
+        return kt_fail_at(self->kt, KT_ERR_VALUE, "Activation",
+                          "expected a name, as in kt_activation(\"relu\"), or a function, got %s",
                           c->activation ? "both" : "neither");
     *activation = c->activation_fn ? c->activation_fn : kt_find_activation(self->kt, c->activation);
     return kt_error(self->kt);
@@ -29,6 +30,9 @@ static const kt_field fields[] = {
 };
 
 const kt_layer_class kt_activation_class = {
-    .name = "Activation", .config_size = sizeof(kt_activation_config), .fields = fields,
-    .create = activation_create, .call = activation_call,
+    .name = "Activation",
+    .config_size = sizeof(kt_activation_config),
+    .fields = fields,
+    .create = activation_create,
+    .call = activation_call,
 };

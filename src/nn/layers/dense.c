@@ -15,10 +15,11 @@ static kt_status dense_create(kt_layer *self)
     kt_activation_fn **activation = kt_layer_state(self, sizeof *activation);
     if (!activation) return KT_ERR_MEMORY;
     if (c->units < 1)
-        return kt_fail_at(self->kt, KT_ERR_VALUE, "Dense", "expected units of 1 or more, as in kt_dense(64), got %lld", (long long)c->units);
+        return kt_fail_at(self->kt, KT_ERR_VALUE, "Dense", "expected units of 1 or more, as in kt_dense(64), got %lld",
+                          (long long)c->units);
     if (c->activation && c->activation_fn)
-        return kt_fail_at(self->kt, KT_ERR_VALUE, "Dense", "expected one activation, got the name '%s' and a function: give one of them",
-                          c->activation);
+        return kt_fail_at(self->kt, KT_ERR_VALUE, "Dense",
+                          "expected one activation, got the name '%s' and a function: give one of them", c->activation);
     *activation = c->activation_fn ? c->activation_fn : kt_find_activation(self->kt, c->activation);
     return kt_error(self->kt);
 }
@@ -27,7 +28,8 @@ static kt_status dense_build(kt_layer *self, const kt_desc *x)
 {
     const kt_dense_config *c = kt_config(self);
     if (x->rank < 2)
-        return kt_fail_at(self->kt, KT_ERR_SHAPE, "Dense", "expected data of rank 2 or more, (batch, ..., features), got rank %d; use kt_reshape",
+        return kt_fail_at(self->kt, KT_ERR_SHAPE, "Dense",
+                          "expected data of rank 2 or more, (batch, ..., features), got rank %d; use kt_reshape",
                           x->rank);
     kt_weight(self, "kernel", KT_SHAPE(x->dim[x->rank - 1], c->units), .initializer = c->kernel_initializer,
               .initializer_spec = c->kernel_initializer_spec, .regularizer = c->kernel_regularizer,
@@ -46,8 +48,10 @@ static kt_tensor *dense_call(kt_layer *self, kt_tensor *x)
     kt_activation_fn **activation = kt_layer_state(self, sizeof *activation);
     kt_tensor *kernel = kt_w(self, "kernel");
     if (kt_dim(x, -1) != kt_dim(kernel, 0)) {
-        kt_fail_at(self->kt, KT_ERR_SHAPE, "Dense", "the layer was built for %lld features in the last axis, got %lld (rank %d); use another "
-                   "layer or kt_reshape", (long long)kt_dim(kernel, 0), (long long)kt_dim(x, -1), kt_rank(x));
+        kt_fail_at(self->kt, KT_ERR_SHAPE, "Dense",
+                   "the layer was built for %lld features in the last axis, got %lld (rank %d); use another "
+                   "layer or kt_reshape",
+                   (long long)kt_dim(kernel, 0), (long long)kt_dim(x, -1), kt_rank(x));
         return NULL;
     }
     kt_tensor *y = kt_matmul(x, kernel);
@@ -73,6 +77,10 @@ static const kt_field fields[] = {
 };
 
 const kt_layer_class kt_dense_class = {
-    .name = "Dense", .config_size = sizeof(kt_dense_config), .fields = fields,
-    .create = dense_create, .build = dense_build, .call = dense_call,
+    .name = "Dense",
+    .config_size = sizeof(kt_dense_config),
+    .fields = fields,
+    .create = dense_create,
+    .build = dense_build,
+    .call = dense_call,
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* nn/layers/dropout.c: Dropout: in training each element is kept with probability 1 - rate and divided by it, else 0.
+/* nn/layers/dropout.c: Dropout: in training each element is kept with probability 1 - rate and divided by it,
+ * else 0.
  *
- * Identity in inference and for rate 0. Zeros are chosen, not multiplied, so that an infinity that is dropped becomes 0. A seed of the
- * configuration names the random stream instead of the layer's path.
+ * Identity in inference and for rate 0. Zeros are chosen, not multiplied, so that an infinity that is dropped
+ * becomes 0. A seed of the configuration names the random stream instead of the layer's path.
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -15,7 +16,8 @@ static kt_status dropout_create(kt_layer *self)
 {
     double rate = kt_setting(((const kt_dropout_config *)kt_config(self))->rate, 0);
     if (rate >= 0 && rate <= 1) return KT_OK;
-    return kt_fail_at(self->kt, KT_ERR_VALUE, "Dropout", "expected a rate between 0 and 1, as in kt_dropout(0.5), got %g", rate);
+    return kt_fail_at(self->kt, KT_ERR_VALUE, "Dropout",
+                      "expected a rate between 0 and 1, as in kt_dropout(0.5), got %g", rate);
 }
 
 static kt_tensor *uniform(kt_layer *self, kt_tensor *x, int64_t seed)
@@ -52,6 +54,9 @@ static const kt_field fields[] = {
 };
 
 const kt_layer_class kt_dropout_class = {
-    .name = "Dropout", .config_size = sizeof(kt_dropout_config), .fields = fields,
-    .create = dropout_create, .call = dropout_call,
+    .name = "Dropout",
+    .config_size = sizeof(kt_dropout_config),
+    .fields = fields,
+    .create = dropout_create,
+    .call = dropout_call,
 };

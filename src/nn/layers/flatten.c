@@ -11,7 +11,8 @@ static kt_tensor *flatten_call(kt_layer *self, kt_tensor *x)
     const kt_desc *desc = kt_desc_of(x);
     int64_t features = 1;
     if (desc->rank < 1) {
-        kt_fail_at(self->kt, KT_ERR_SHAPE, "Flatten", "expected data with a batch axis, got a number (rank 0); use kt_reshape");
+        kt_fail_at(self->kt, KT_ERR_SHAPE, "Flatten",
+                   "expected data with a batch axis, got a number (rank 0); use kt_reshape");
         return NULL;
     }
     for (int i = 1; i < desc->rank; i++) features *= desc->dim[i];
@@ -24,5 +25,8 @@ static const kt_field fields[] = {
 };
 
 const kt_layer_class kt_flatten_class = {
-    .name = "Flatten", .config_size = sizeof(kt_flatten_config), .fields = fields, .call = flatten_call,
+    .name = "Flatten",
+    .config_size = sizeof(kt_flatten_config),
+    .fields = fields,
+    .call = flatten_call,
 };

@@ -18,7 +18,8 @@ void kt_input_desc(const kt_input_config *config, kt_context *kt, int64_t batch,
 {
     kt_shape shape;
     dims_of(config, &shape);
-    *desc = (kt_desc){ .dtype = config->dtype ? config->dtype : kt_floatx(kt), .rank = shape.rank + 1, .dim = { batch } };
+    *desc =
+        (kt_desc){ .dtype = config->dtype ? config->dtype : kt_floatx(kt), .rank = shape.rank + 1, .dim = { batch } };
     for (int i = 0; i < shape.rank; i++) desc->dim[i + 1] = shape.dim[i];
 }
 
@@ -27,11 +28,12 @@ static kt_status input_create(kt_layer *self)
     kt_desc desc;
     kt_input_desc(kt_config(self), self->kt, 1, &desc);
     if (kt_dtype_size(desc.dtype) == 0)
-        return kt_fail_at(self->kt, KT_ERR_DTYPE, "Input", "expected an element type such as KT_FLOAT32, got number %d", (int)desc.dtype);
+        return kt_fail_at(self->kt, KT_ERR_DTYPE, "Input", "expected an element type such as KT_FLOAT32, got number %d",
+                          (int)desc.dtype);
     for (int i = 1; i < desc.rank; i++)
         if (desc.dim[i] < 0)
-            return kt_fail_at(self->kt, KT_ERR_SHAPE, "Input", "expected sizes of 1 or more, as in kt_input(28, 28), got %lld",
-                              (long long)desc.dim[i]);
+            return kt_fail_at(self->kt, KT_ERR_SHAPE, "Input",
+                              "expected sizes of 1 or more, as in kt_input(28, 28), got %lld", (long long)desc.dim[i]);
     return KT_OK;
 }
 
@@ -64,5 +66,9 @@ static const kt_field fields[] = {
 };
 
 const kt_layer_class kt_input_class = {
-    .name = "InputLayer", .config_size = sizeof(kt_input_config), .fields = fields, .create = input_create, .call = input_call,
+    .name = "InputLayer",
+    .config_size = sizeof(kt_input_config),
+    .fields = fields,
+    .create = input_create,
+    .call = input_call,
 };

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* nn/layers/normalization.c: Normalization: (x - mean) / max(sqrt(variance), 1e-7) along one axis; invert: the way back.
+/* nn/layers/normalization.c: Normalization: (x - mean) / max(sqrt(variance), 1e-7) along one axis; invert: the
+ * way back.
  *
- * The statistics are three weights that are not trained (mean, variance, count), filled by kt_adapt, or fixed numbers of the configuration,
- * which are no weights. Population variance, computed on the host in double in two passes. Keras never sets count; neither does this.
+ * The statistics are three weights that are not trained (mean, variance, count), filled by kt_adapt, or fixed
+ * numbers of the configuration, which are no weights. Population variance, computed on the host in double in
+ * two passes. Keras never sets count; neither does this.
  */
 #include <math.h>
 #include <stddef.h>
@@ -13,8 +15,8 @@
 #include <keratin/ops.h>
 
 typedef struct normalization_state {
-    double *numbers;              /* the configuration's means, then its variances; NULL: weights */
-    kt_tensor *mean, *variance;   /* of the configuration; else NULL */
+    double *numbers;            /* the configuration's means, then its variances; NULL: weights */
+    kt_tensor *mean, *variance; /* of the configuration; else NULL */
 } normalization_state;
 
 static const double least_deviation = 1e-7;
@@ -27,8 +29,10 @@ static kt_status normalization_create(kt_layer *self)
     if (!state) return KT_ERR_MEMORY;
     if (!c->mean && !c->variance) return KT_OK;
     if (!c->mean || !c->variance || c->count < 1)
-        return kt_fail_at(self->kt, KT_ERR_VALUE, "Normalization", "expected mean, variance and their count together, got %s mean, %s variance, "
-                          "count %lld", c->mean ? "a" : "no", c->variance ? "a" : "no", (long long)c->count);
+        return kt_fail_at(self->kt, KT_ERR_VALUE, "Normalization",
+                          "expected mean, variance and their count together, got %s mean, %s variance, "
+                          "count %lld",
+                          c->mean ? "a" : "no", c->variance ? "a" : "no", (long long)c->count);
     if (!kt_mul_size((size_t)c->count, 2 * sizeof(double), &bytes)) return kt_no_memory(self->kt);
     state->numbers = kt_take(self->kt, bytes);
     if (!state->numbers) return KT_ERR_MEMORY;
@@ -49,7 +53,8 @@ static bool find_axis(kt_layer *self, int rank, int *axis)
     const kt_normalization_config *c = kt_config(self);
     *axis = c->axis == 0 ? rank - 1 : c->axis == KT_AXIS_NONE ? -1 : c->axis < 0 ? c->axis + rank : c->axis;
     if (c->axis == KT_AXIS_NONE || (*axis >= 1 && *axis < rank)) return true;
-    kt_fail_at(self->kt, KT_ERR_SHAPE, "Normalization", "expected an axis after the batch axis, got axis %d with data of rank %d", c->axis, rank);
+    kt_fail_at(self->kt, KT_ERR_SHAPE, "Normalization",
+               "expected an axis after the batch axis, got axis %d with data of rank %d", c->axis, rank);
     return false;
 }
 
@@ -67,8 +72,9 @@ static kt_status normalization_build(kt_layer *self, const kt_desc *x)
         return KT_OK;
     }
     if (c->count != kt_shape_count(shape))
-        return kt_fail_at(self->kt, KT_ERR_SHAPE, "Normalization", "expected %lld numbers for mean and variance, got %lld",
-                          (long long)kt_shape_count(shape), (long long)c->count);
+        return kt_fail_at(self->kt, KT_ERR_SHAPE, "Normalization",
+                          "expected %lld numbers for mean and variance, got %lld", (long long)kt_shape_count(shape),
+                          (long long)c->count);
     state->mean = kt_variable_zeros(self->kt, "mean", KT_DTYPE_DEFAULT, shape);
     state->variance = kt_variable_zeros(self->kt, "variance", KT_DTYPE_DEFAULT, shape);
     if (!state->mean || !state->variance) return kt_error(self->kt);
@@ -85,7 +91,8 @@ static kt_tensor *normalization_call(kt_layer *self, kt_tensor *x)
     int axis, rank = kt_rank(x);
     if (!find_axis(self, rank, &axis)) return NULL;
     if (axis >= 0 && kt_dim(x, axis) != kt_dim(mean, 0)) {
-        kt_fail_at(self->kt, KT_ERR_SHAPE, "Normalization", "the layer was built for size %lld in axis %d, got %lld; use another layer",
+        kt_fail_at(self->kt, KT_ERR_SHAPE, "Normalization",
+                   "the layer was built for size %lld in axis %d, got %lld; use another layer",
                    (long long)kt_dim(mean, 0), axis, (long long)kt_dim(x, axis));
         return NULL;
     }
@@ -125,8 +132,10 @@ static void statistics(const kt_array *data, kt_lanes lanes, double *mean, doubl
             for (int64_t k = 0; k < lanes.len; k++)
                 for (int64_t j = 0; j < lanes.inner; j++, i++) {
                     double x = element(data, i);
-                    if (pass == 0) mean[k] += x;
-                    else variance[k] += (x - mean[k]) * (x - mean[k]);
+                    if (pass == 0)
+                        mean[k] += x;
+                    else
+                        variance[k] += (x - mean[k]) * (x - mean[k]);
                 }
         for (int64_t k = 0; k < lanes.len; k++) *(pass == 0 ? &mean[k] : &variance[k]) /= n;
     }
@@ -139,22 +148,25 @@ kt_status kt_adapt(kt_layer *self, kt_array data)
     if (kt->status != KT_OK) return kt->status;
     normalization_state *state = self->state;
     if (self->cls != &kt_normalization_class)
-        return kt_fail_at(kt, KT_ERR_VALUE, "kt_adapt", "expected a Normalization layer, got '%s' (%s)", self->name, self->cls->name);
+        return kt_fail_at(kt, KT_ERR_VALUE, "kt_adapt", "expected a Normalization layer, got '%s' (%s)", self->name,
+                          self->cls->name);
     if (state->numbers)
-        return kt_fail_at(kt, KT_ERR_STATE, "kt_adapt", "layer '%s' was made with its mean and variance: leave them out to adapt", self->name);
+        return kt_fail_at(kt, KT_ERR_STATE, "kt_adapt",
+                          "layer '%s' was made with its mean and variance: leave them out to adapt", self->name);
     kt_shape shape = { .rank = data.rank };
     for (int i = 0; i < data.rank && i < KT_MAX_RANK; i++) shape.dim[i] = data.dim[i];
     if (kt_check_shape(kt, "kt_adapt", data.dtype, &shape) != KT_OK) return kt->status;
     kt_desc desc = kt_desc_make(kt->config.floatx, shape);
     if (!data.data || desc.rank < 1 || kt_desc_elements(&desc) == 0)
-        return kt_fail_at(kt, KT_ERR_VALUE, "kt_adapt", "expected data with at least one row, got %s", data.data ? "none" : "no array (NULL)");
+        return kt_fail_at(kt, KT_ERR_VALUE, "kt_adapt", "expected data with at least one row, got %s",
+                          data.data ? "none" : "no array (NULL)");
     int axis;
     if (kt_layer_build(self, &desc) != KT_OK || !find_axis(self, desc.rank, &axis)) return kt->status;
     kt_tensor *mean = kt_w(self, "mean"), *variance = kt_w(self, "variance");
     kt_lanes lanes = axis < 0 ? (kt_lanes){ (int64_t)kt_desc_elements(&desc), 1, 1 } : kt_lanes_of(&desc, axis);
     if (lanes.len != kt_desc_count(kt_desc_of(mean)))
-        return kt_fail_at(kt, KT_ERR_SHAPE, "kt_adapt", "layer '%s' was built for size %lld in axis %d, got %lld", self->name,
-                          (long long)kt_desc_count(kt_desc_of(mean)), axis, (long long)lanes.len);
+        return kt_fail_at(kt, KT_ERR_SHAPE, "kt_adapt", "layer '%s' was built for size %lld in axis %d, got %lld",
+                          self->name, (long long)kt_desc_count(kt_desc_of(mean)), axis, (long long)lanes.len);
     double *numbers = kt_take_zeroed(kt, (size_t)lanes.len, 2 * sizeof *numbers);
     if (!numbers) return kt->status;
     statistics(&data, lanes, numbers, numbers + lanes.len);
@@ -174,6 +186,11 @@ static const kt_field fields[] = {
 };
 
 const kt_layer_class kt_normalization_class = {
-    .name = "Normalization", .config_size = sizeof(kt_normalization_config), .fields = fields,
-    .create = normalization_create, .build = normalization_build, .call = normalization_call, .release = normalization_release,
+    .name = "Normalization",
+    .config_size = sizeof(kt_normalization_config),
+    .fields = fields,
+    .create = normalization_create,
+    .build = normalization_build,
+    .call = normalization_call,
+    .release = normalization_release,
 };

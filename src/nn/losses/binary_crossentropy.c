@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* nn/losses/binary_crossentropy.c: mean over the last axis of -(t log p + (1-t) log(1-p)); smoothing s: t (1-s) + s/2. */
+/* nn/losses/binary_crossentropy.c: mean over the last axis of -(t log p + (1-t) log(1-p)); smoothing s: t (1-s)
+ * + s/2. */
 #include "nn/training.h"
 
 #include "nn/layer.h"
@@ -14,6 +15,9 @@ static kt_tensor *binary_crossentropy(const kt_loss_config *config, kt_tensor *y
 }
 
 const kt_loss_class kt_binary_crossentropy_class = {
-    .name = "BinaryCrossentropy", .short_name = "binary_crossentropy", .aliases = "bce BCE",
-    .accepts = KT_LOSS_FROM_LOGITS | KT_LOSS_SMOOTHING, .call = binary_crossentropy,
+    .name = "BinaryCrossentropy",
+    .short_name = "binary_crossentropy",
+    .aliases = "bce BCE",
+    .accepts = KT_LOSS_FROM_LOGITS | KT_LOSS_SMOOTHING,
+    .call = binary_crossentropy,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* nn/losses/categorical_crossentropy.c: -sum over the last axis of t log p; smoothing s over K classes: t (1-s) + s/K.
+/* nn/losses/categorical_crossentropy.c: -sum over the last axis of t log p; smoothing s over K classes: t (1-s)
+ * + s/K.
  *
  * K is the size of the last axis, which is never the batch, so that it may be a constant of the recording.
  */
@@ -17,6 +18,9 @@ static kt_tensor *categorical_crossentropy(const kt_loss_config *config, kt_tens
 }
 
 const kt_loss_class kt_categorical_crossentropy_class = {
-    .name = "CategoricalCrossentropy", .short_name = "categorical_crossentropy", .aliases = "",
-    .accepts = KT_LOSS_FROM_LOGITS | KT_LOSS_SMOOTHING, .call = categorical_crossentropy,
+    .name = "CategoricalCrossentropy",
+    .short_name = "categorical_crossentropy",
+    .aliases = "",
+    .accepts = KT_LOSS_FROM_LOGITS | KT_LOSS_SMOOTHING,
+    .call = categorical_crossentropy,
 };

@@ -11,5 +11,8 @@ static kt_tensor *mean_absolute_error(const kt_loss_config *config, kt_tensor *y
 }
 
 const kt_loss_class kt_mean_absolute_error_class = {
-    .name = "MeanAbsoluteError", .short_name = "mean_absolute_error", .aliases = "mae MAE", .call = mean_absolute_error,
+    .name = "MeanAbsoluteError",
+    .short_name = "mean_absolute_error",
+    .aliases = "mae MAE",
+    .call = mean_absolute_error,
 };

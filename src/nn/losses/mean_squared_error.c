@@ -11,5 +11,8 @@ static kt_tensor *mean_squared_error(const kt_loss_config *config, kt_tensor *y_
 }
 
 const kt_loss_class kt_mean_squared_error_class = {
-    .name = "MeanSquaredError", .short_name = "mean_squared_error", .aliases = "mse MSE", .call = mean_squared_error,
+    .name = "MeanSquaredError",
+    .short_name = "mean_squared_error",
+    .aliases = "mse MSE",
+    .call = mean_squared_error,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* nn/losses/sparse_categorical_crossentropy.c: -log p of the true class; targets are class numbers, a trailing axis of 1 is dropped. */
+/* nn/losses/sparse_categorical_crossentropy.c: -log p of the true class; targets are class numbers, a trailing
+ * axis of 1 is dropped. */
 #include "nn/training.h"
 
 #include <keratin/ops.h>
@@ -11,6 +12,9 @@ static kt_tensor *sparse_categorical_crossentropy(const kt_loss_config *config, 
 }
 
 const kt_loss_class kt_sparse_categorical_crossentropy_class = {
-    .name = "SparseCategoricalCrossentropy", .short_name = "sparse_categorical_crossentropy", .aliases = "",
-    .accepts = KT_LOSS_FROM_LOGITS | KT_LOSS_SPARSE, .call = sparse_categorical_crossentropy,
+    .name = "SparseCategoricalCrossentropy",
+    .short_name = "sparse_categorical_crossentropy",
+    .aliases = "",
+    .accepts = KT_LOSS_FROM_LOGITS | KT_LOSS_SPARSE,
+    .call = sparse_categorical_crossentropy,
 };

@@ -38,16 +38,30 @@ static kt_tensor *sparse_values(const kt_metric_config *config, kt_tensor *y_tru
 }
 
 const kt_metric_class kt_accuracy_class = {
-    .name = "Accuracy", .short_name = "accuracy", .aliases = "", .higher_is_better = true, .values = accuracy_values,
+    .name = "Accuracy",
+    .short_name = "accuracy",
+    .aliases = "",
+    .higher_is_better = true,
+    .values = accuracy_values,
 };
 const kt_metric_class kt_binary_accuracy_class = {
-    .name = "BinaryAccuracy", .short_name = "binary_accuracy", .aliases = "", .higher_is_better = true, .values = binary_values,
+    .name = "BinaryAccuracy",
+    .short_name = "binary_accuracy",
+    .aliases = "",
+    .higher_is_better = true,
+    .values = binary_values,
 };
 const kt_metric_class kt_categorical_accuracy_class = {
-    .name = "CategoricalAccuracy", .short_name = "categorical_accuracy", .aliases = "", .higher_is_better = true,
+    .name = "CategoricalAccuracy",
+    .short_name = "categorical_accuracy",
+    .aliases = "",
+    .higher_is_better = true,
     .values = categorical_values,
 };
 const kt_metric_class kt_sparse_categorical_accuracy_class = {
-    .name = "SparseCategoricalAccuracy", .short_name = "sparse_categorical_accuracy", .aliases = "", .higher_is_better = true,
+    .name = "SparseCategoricalAccuracy",
+    .short_name = "sparse_categorical_accuracy",
+    .aliases = "",
+    .higher_is_better = true,
     .values = sparse_values,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* nn/metrics/errors.c: Mean, MeanSquaredError, MeanAbsoluteError, RootMeanSquaredError: running means of what the losses compute. */
+/* nn/metrics/errors.c: Mean, MeanSquaredError, MeanAbsoluteError, RootMeanSquaredError: running means of what
+ * the losses compute. */
 #include "nn/training.h"
 
 #include <keratin/ops.h>
@@ -37,15 +38,27 @@ static kt_tensor *square_root(const kt_metric_config *config, kt_tensor *mean)
 }
 
 const kt_metric_class kt_mean_metric_class = {
-    .name = "Mean", .short_name = "mean", .aliases = "", .values = mean_values,
+    .name = "Mean",
+    .short_name = "mean",
+    .aliases = "",
+    .values = mean_values,
 };
 const kt_metric_class kt_mean_squared_error_metric_class = {
-    .name = "MeanSquaredError", .short_name = "mean_squared_error", .aliases = "mse MSE", .values = squared_values,
+    .name = "MeanSquaredError",
+    .short_name = "mean_squared_error",
+    .aliases = "mse MSE",
+    .values = squared_values,
 };
 const kt_metric_class kt_mean_absolute_error_metric_class = {
-    .name = "MeanAbsoluteError", .short_name = "mean_absolute_error", .aliases = "mae MAE", .values = absolute_values,
+    .name = "MeanAbsoluteError",
+    .short_name = "mean_absolute_error",
+    .aliases = "mae MAE",
+    .values = absolute_values,
 };
 const kt_metric_class kt_root_mean_squared_error_class = {
-    .name = "RootMeanSquaredError", .short_name = "root_mean_squared_error", .aliases = "", .values = squared_values,
+    .name = "RootMeanSquaredError",
+    .short_name = "root_mean_squared_error",
+    .aliases = "",
+    .values = squared_values,
     .finish = square_root,
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* nn/optimizers/adam.c: Adam (Kingma and Ba, 2015), as Keras: epsilon is added to the uncorrected root.
  *
- * m += (g - m)(1 - b1); v += (g^2 - v)(1 - b2); w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + e); amsgrad takes the root of the
- * largest v so far.
+ * m += (g - m)(1 - b1); v += (g^2 - v)(1 - b2); w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + e); amsgrad
+ * takes the root of the largest v so far.
  */
 #include <stddef.h>
 
@@ -36,8 +36,10 @@ static kt_status adam_check(kt_context *kt, const void *config)
 {
     kt_adam_numbers n = numbers_of(config);
     if (!(n.beta_1 >= 0 && n.beta_1 < 1) || !(n.beta_2 >= 0 && n.beta_2 < 1))
-        return kt_fail_at(kt, KT_ERR_VALUE, "Adam", "expected beta_1 and beta_2 from 0 to below 1, got %g and %g", n.beta_1, n.beta_2);
-    if (!(n.epsilon >= 0)) return kt_fail_at(kt, KT_ERR_VALUE, "Adam", "expected an epsilon of 0 or more, got %g", n.epsilon);
+        return kt_fail_at(kt, KT_ERR_VALUE, "Adam", "expected beta_1 and beta_2 from 0 to below 1, got %g and %g",
+                          n.beta_1, n.beta_2);
+    if (!(n.epsilon >= 0))
+        return kt_fail_at(kt, KT_ERR_VALUE, "Adam", "expected an epsilon of 0 or more, got %g", n.epsilon);
     return KT_OK;
 }
 
@@ -55,8 +57,11 @@ static kt_status adam_update(const kt_update *u)
     kt_adam_numbers numbers = numbers_of(c);
     kt_tensor *out[4] = { NULL, NULL, NULL, NULL };
     if (c->amsgrad)
-        kt_adam_amsgrad_update(u->variable, u->slots[0], u->slots[1], u->slots[2], u->gradient, u->learning_rate, u->iteration, numbers, out);
-    else kt_adam_update(u->variable, u->slots[0], u->slots[1], u->gradient, u->learning_rate, u->iteration, numbers, out);
+        kt_adam_amsgrad_update(u->variable, u->slots[0], u->slots[1], u->slots[2], u->gradient, u->learning_rate,
+                               u->iteration, numbers, out);
+    else
+        kt_adam_update(u->variable, u->slots[0], u->slots[1], u->gradient, u->learning_rate, u->iteration, numbers,
+                       out);
     kt_assign(u->variable, out[0]);
     for (int i = 0; i < (c->amsgrad ? 3 : 2); i++) kt_assign(u->slots[i], out[i + 1]);
     return KT_OK; /* what failed is the context's first error */
@@ -77,6 +82,11 @@ static const kt_field fields[] = {
 };
 
 const kt_optimizer_class kt_adam_class = {
-    .name = "Adam", .config_size = sizeof(kt_adam_config), .fields = fields,
-    .check = adam_check, .common = adam_common, .slots = adam_slots, .update = adam_update,
+    .name = "Adam",
+    .config_size = sizeof(kt_adam_config),
+    .fields = fields,
+    .check = adam_check,
+    .common = adam_common,
+    .slots = adam_slots,
+    .update = adam_update,
 };

@@ -44,7 +44,8 @@ static kt_status sgd_update(const kt_update *u)
     if (momentum != 0) {
         kt_momentum_update(u->variable, u->slots[0], u->gradient, u->learning_rate, momentum, c->nesterov, out);
         kt_assign(u->slots[0], out[1]);
-    } else out[0] = kt_sgd_update(u->variable, u->gradient, u->learning_rate);
+    } else
+        out[0] = kt_sgd_update(u->variable, u->gradient, u->learning_rate);
     kt_assign(u->variable, out[0]);
     return KT_OK; /* what failed is the context's first error */
 }
@@ -62,6 +63,11 @@ static const kt_field fields[] = {
 };
 
 const kt_optimizer_class kt_sgd_class = {
-    .name = "SGD", .config_size = sizeof(kt_sgd_config), .fields = fields,
-    .check = sgd_check, .common = sgd_common, .slots = sgd_slots, .update = sgd_update,
+    .name = "SGD",
+    .config_size = sizeof(kt_sgd_config),
+    .fields = fields,
+    .check = sgd_check,
+    .common = sgd_common,
+    .slots = sgd_slots,
+    .update = sgd_update,
 };

@@ -28,8 +28,10 @@ static kt_tensor *l1_l2_call(const void *config, kt_tensor *w)
     return kt_add(l1(kt_setting(c->l1, 0), w), l2(kt_setting(c->l2, 0), w));
 }
 
-static const kt_field l1_fields[] = { { "l1", KT_FIELD_DOUBLE, offsetof(kt_l1_config, l1) }, { NULL, KT_FIELD_INT, 0 } };
-static const kt_field l2_fields[] = { { "l2", KT_FIELD_DOUBLE, offsetof(kt_l2_config, l2) }, { NULL, KT_FIELD_INT, 0 } };
+static const kt_field l1_fields[] = { { "l1", KT_FIELD_DOUBLE, offsetof(kt_l1_config, l1) },
+                                      { NULL, KT_FIELD_INT, 0 } };
+static const kt_field l2_fields[] = { { "l2", KT_FIELD_DOUBLE, offsetof(kt_l2_config, l2) },
+                                      { NULL, KT_FIELD_INT, 0 } };
 static const kt_field l1_l2_fields[] = {
     { "l1", KT_FIELD_DOUBLE, offsetof(kt_l1_l2_config, l1) },
     { "l2", KT_FIELD_DOUBLE, offsetof(kt_l1_l2_config, l2) },
@@ -37,11 +39,20 @@ static const kt_field l1_l2_fields[] = {
 };
 
 const kt_regularizer_class kt_l1_class = {
-    .name = "L1", .config_size = sizeof(kt_l1_config), .fields = l1_fields, .call = l1_call,
+    .name = "L1",
+    .config_size = sizeof(kt_l1_config),
+    .fields = l1_fields,
+    .call = l1_call,
 };
 const kt_regularizer_class kt_l2_class = {
-    .name = "L2", .config_size = sizeof(kt_l2_config), .fields = l2_fields, .call = l2_call,
+    .name = "L2",
+    .config_size = sizeof(kt_l2_config),
+    .fields = l2_fields,
+    .call = l2_call,
 };
 const kt_regularizer_class kt_l1_l2_class = {
-    .name = "L1L2", .config_size = sizeof(kt_l1_l2_config), .fields = l1_l2_fields, .call = l1_l2_call,
+    .name = "L1L2",
+    .config_size = sizeof(kt_l1_l2_config),
+    .fields = l1_l2_fields,
+    .call = l1_l2_call,
 };
