@@ -53,7 +53,7 @@ static inline void *take(size_t bytes)
     return block;
 }
 
-/* Element i of the operand whose numbers come from `stream`: of its range, or one of the odd ones. */
+/* Element i of the operand that draws from `stream`: of its range, or one of the odd numbers. */
 static inline double number_at(const operand *o, uint32_t stream, int64_t i, bool special)
 {
     static const double odd[] = { 0,    -0.0, 1,     -1,   INFINITY, -INFINITY, NAN, 0.5,

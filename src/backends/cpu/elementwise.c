@@ -12,7 +12,7 @@
  * would be untrue.
  */
 #if defined(__clang__)
-/* Loops that call libm stay as they are. Said here, before the tables are read for the first time. */
+/* Loops that call libm stay as they are. Said before the tables are read for the first time. */
 #pragma clang diagnostic ignored "-Wpass-failed"
 #endif
 
