@@ -5,17 +5,29 @@
  * the limit beyond the caches anyway. Formulas are Keras's, in Keras's order of operations,
  * uncontracted, because a training of some steps is compared with Keras's own numbers. The arrays
  * never overlap.
+ *
+ * Slots that decay without new gradients (a relu that is off) would end among the subnormal numbers and
+ * stay there, where every operation costs a hundred others: a tiny step became five times slower. They
+ * are stored as zero below the smallest normal number, which changes nothing that a weight can see,
+ * and the host's floating-point mode stays untouched.
  */
 #include "kernels.h"
 #include "real.h"
 
+#include <float.h>
 #include <math.h>
 
 #ifdef KT_F64
 #define ROOT sqrt
+#define SIZE fabs
+#define SMALLEST DBL_MIN
 #else
 #define ROOT sqrtf
+#define SIZE fabsf
+#define SMALLEST FLT_MIN
 #endif
+
+static inline real settled(real x) { return SIZE(x) < SMALLEST ? 0 : x; }
 
 void KT_REAL_NAME(kt_sgd)(int64_t n, real *restrict w, const real *restrict g, real lr)
 {
@@ -29,12 +41,12 @@ void KT_REAL_NAME(kt_sgd_momentum)(int64_t n, real *restrict w, real *restrict v
     if (nesterov)
         for (int64_t i = 0; i < n; i++) {
             real step = g[i] * lr;
-            v[i] = v[i] * mu - step;
+            v[i] = settled(v[i] * mu - step);
             w[i] += v[i] * mu - step;
         }
     else
         for (int64_t i = 0; i < n; i++) {
-            v[i] = v[i] * mu - g[i] * lr;
+            v[i] = settled(v[i] * mu - g[i] * lr);
             w[i] += v[i];
         }
 }
@@ -45,8 +57,8 @@ void KT_REAL_NAME(kt_adam)(int64_t n, real *restrict w, real *restrict m, real *
 {
     for (int64_t i = 0; i < n; i++) {
         real d = g[i];
-        m[i] += (d - m[i]) * rate_1;
-        v[i] += (d * d - v[i]) * rate_2;
+        m[i] = settled(m[i] + (d - m[i]) * rate_1);
+        v[i] = settled(v[i] + (d * d - v[i]) * rate_2);
         w[i] -= m[i] * alpha / (ROOT(v[i]) + epsilon);
     }
 }
@@ -57,8 +69,8 @@ void KT_REAL_NAME(kt_adam_amsgrad)(int64_t n, real *restrict w, real *restrict m
 {
     for (int64_t i = 0; i < n; i++) {
         real d = g[i];
-        m[i] += (d - m[i]) * rate_1;
-        v[i] += (d * d - v[i]) * rate_2;
+        m[i] = settled(m[i] + (d - m[i]) * rate_1);
+        v[i] = settled(v[i] + (d * d - v[i]) * rate_2);
         vhat[i] = vhat[i] > v[i] || vhat[i] != vhat[i] ? vhat[i] : v[i];
         w[i] -= m[i] * alpha / (ROOT(vhat[i]) + epsilon);
     }
