@@ -174,11 +174,13 @@ static int64_t histogram_fill(const histogram_data *x, kt_bucket buckets[BUCKETS
 
 int64_t kt_histogram_buckets(const float *x, int64_t n, kt_bucket buckets[KT_HISTOGRAM_BUCKETS])
 {
+    if (!buckets) return 0;
     return histogram_fill(&(histogram_data){ .f32 = x, .n = x && n > 0 ? n : 0 }, buckets);
 }
 
 int64_t kt_histogram_buckets_f64(const double *x, int64_t n,
                                  kt_bucket buckets[KT_HISTOGRAM_BUCKETS])
 {
+    if (!buckets) return 0;
     return histogram_fill(&(histogram_data){ .f64 = x, .n = x && n > 0 ? n : 0 }, buckets);
 }

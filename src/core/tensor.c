@@ -147,8 +147,9 @@ kt_dtype kt_dtype_of(const kt_tensor *x)
 
 kt_lanes kt_lanes_of(const kt_desc *desc, int axis)
 {
-    if (axis < 0) axis += desc->rank;
     kt_lanes lanes = { 1, 1, 1 };
+    if (!desc) return lanes;
+    if (axis < 0) axis += desc->rank;
     for (int i = 0; i < desc->rank; i++) {
         if (i < axis) lanes.outer *= desc->dim[i];
         else if (i == axis) lanes.len = desc->dim[i];

@@ -32,11 +32,11 @@ struct kt_grad {
     kt_tensor **expansion; /* where expand puts its results; NULL in grad */
 };
 
-int kt_grad_n_in(const kt_grad *q) { return q->mark->node->n_in; }
-kt_tensor *kt_grad_in(const kt_grad *q, int i) { return q->mark->node->in[i]; }
-kt_tensor *kt_grad_result(const kt_grad *q, int i) { return &q->mark->node->out[i]; }
-const void *kt_grad_attr(const kt_grad *q) { return q->mark->node->attr; }
-double kt_grad_slot(const kt_grad *q, int i) { return q->mark->node->slots[i]; }
+int kt_grad_n_in(const kt_grad *q) { return q ? q->mark->node->n_in : 0; }
+kt_tensor *kt_grad_in(const kt_grad *q, int i) { return q ? q->mark->node->in[i] : NULL; }
+kt_tensor *kt_grad_result(const kt_grad *q, int i) { return q ? &q->mark->node->out[i] : NULL; }
+const void *kt_grad_attr(const kt_grad *q) { return q ? q->mark->node->attr : NULL; }
+double kt_grad_slot(const kt_grad *q, int i) { return q ? q->mark->node->slots[i] : 0; }
 
 static kt_mark *mark_of(const kt_walk *walk, const kt_node *node)
 {
@@ -45,6 +45,7 @@ static kt_mark *mark_of(const kt_walk *walk, const kt_node *node)
 
 kt_tensor *kt_grad_out(kt_grad *q, int i)
 {
+    if (!q) return NULL;
     if (!q->mark->gradient[i]) {
         const kt_desc *desc = &q->mark->node->out[i].desc;
         q->mark->gradient[i] = kt_zeros(q->walk->kt, desc->dtype, kt_shape_of(desc));
@@ -54,6 +55,7 @@ kt_tensor *kt_grad_out(kt_grad *q, int i)
 
 bool kt_grad_needs(const kt_grad *q, int i)
 {
+    if (!q) return false;
     const kt_tensor *x = q->mark->node->in[i];
     const kt_mark *mark = mark_of(q->walk, x->node);
     return mark && mark->needed && kt_is_float(x->desc.dtype);
@@ -85,7 +87,7 @@ void kt_grad_set(kt_grad *q, int i, kt_tensor *gradient)
 
 void kt_expand_set(kt_grad *q, int i, kt_tensor *result)
 {
-    if (q->expansion) q->expansion[i] = result;
+    if (q && q->expansion) q->expansion[i] = result;
 }
 
 /* The list grows in the scope's memory: a loop's later passes find room there without the heap. */
@@ -237,6 +239,12 @@ kt_tensors kt_gradients(kt_tensor *loss, kt_tensors targets)
     if (!loss) return none;
     kt_context *kt = loss->node->kt;
     if (kt->status != KT_OK) return none;
+    for (int64_t t = 0; t < targets.count; t++) {
+        if (targets.at && (!targets.at[t] || targets.at[t]->node->kt == kt)) continue;
+        kt_fail_at(kt, KT_ERR_VALUE, "gradients", "expected %lld targets of the loss's context, got %s; give kt_trainable(model), or a list "
+                   "of this context's tensors", (long long)targets.count, targets.at ? "one of another context" : "no list (NULL)");
+        return none;
+    }
     kt_variable_state *variable = kt_variable_of(loss);
     if (variable && !(loss = kt_variable_read(variable))) return none;
     if (!kt_is_float(loss->desc.dtype)) {

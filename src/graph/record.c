@@ -16,13 +16,14 @@ struct kt_infer {
     kt_node *node;
 };
 
-const kt_desc *kt_in(const kt_infer *q, int i) { return &q->in[i]->desc; }
-int kt_n_in(const kt_infer *q) { return q->n_in; }
-kt_desc *kt_out(kt_infer *q, int i) { return &q->node->out[i].desc; }
-const void *kt_infer_attr(const kt_infer *q) { return q->node->attr; }
+const kt_desc *kt_in(const kt_infer *q, int i) { return q ? &q->in[i]->desc : NULL; }
+int kt_n_in(const kt_infer *q) { return q ? q->n_in : 0; }
+kt_desc *kt_out(kt_infer *q, int i) { return q ? &q->node->out[i].desc : NULL; }
+const void *kt_infer_attr(const kt_infer *q) { return q ? q->node->attr : NULL; }
 
 kt_status kt_infer_fail(kt_infer *q, kt_status status, const char *format, ...)
 {
+    if (!q) return status;
     va_list args;
     va_start(args, format);
     kt_status kept = kt_fail_atv(q->kt, status, q->op->name, format, args);
@@ -64,7 +65,7 @@ kt_tensor *kt_record(kt_context *kt, const kt_op *op, kt_tensor *const *inputs, 
 {
     kt_tensor *in[255];
     if (!kt || kt->status != KT_OK) return NULL;
-    if (op->n_in >= 0 ? n != op->n_in : n < 1 || n > 255)
+    if (n > 255 || (op->n_in >= 0 ? n != op->n_in : n < 1))
         return kt_op_fail(kt, op, KT_ERR_VALUE, "expected %d inputs, got %d", op->n_in < 0 ? 1 : op->n_in, n);
     bool symbol = op->flags & KT_OP_SYMBOL || kt->symbolic;
     for (int i = 0; i < n; i++) {
@@ -106,8 +107,15 @@ kt_tensor *kt_record(kt_context *kt, const kt_op *op, kt_tensor *const *inputs, 
 
 kt_tensor *kt_apply(const kt_op *op, kt_tensor *const *inputs, int n, const void *attr, const double *slots)
 {
-    if (n < 1 || !inputs[0]) return NULL;
-    return kt_record(inputs[0]->node->kt, op, inputs, n, attr, slots);
+    if (n < 1 || !inputs || !inputs[0]) return NULL;
+    kt_context *kt = inputs[0]->node->kt;
+    bool whole = op && op->name && op->infer && (op->kernel || op->id > 0) && op->n_out >= 1 && op->n_out <= KT_MAX_OUT &&
+                 (op->n_slots == 0 || (op->n_slots > 0 && slots));
+    if (whole) return kt_record(kt, op, inputs, n, attr, slots);
+    kt_fail_at(kt, KT_ERR_VALUE, op && op->name ? op->name : "apply",
+               "expected a row with a name, infer, kernel, 1 to %d outputs and values for its slots, got %s; see keratin/op.h",
+               KT_MAX_OUT, op ? "one that lacks some" : "NULL");
+    return NULL;
 }
 
 kt_tensor *kt_apply1(const kt_op *op, kt_tensor *x, const void *attr)

@@ -117,6 +117,7 @@ static void *room(kt_run *r, size_t count, kt_dtype dtype)
 
 static const void *input_as(kt_run *r, int i, kt_dtype dtype)
 {
+    if (!r) return NULL;
     const kt_desc *desc = r->in_desc[i];
     kt_dtype from = stored(r->kt, desc->dtype);
     void *address = host(r, kt_run_address_in(r, i));
@@ -131,6 +132,7 @@ static const void *input_as(kt_run *r, int i, kt_dtype dtype)
 
 static void *output_as(kt_run *r, int i, kt_dtype dtype)
 {
+    if (!r) return NULL;
     const kt_desc *desc = r->out_desc[i];
     if (stored(r->kt, desc->dtype) == dtype) return host(r, kt_run_address_out(r, i));
     if (!r->converted[i]) {
@@ -146,13 +148,13 @@ const int64_t *kt_ref_in_int(kt_run *r, int i) { return input_as(r, i, KT_INT64)
 int64_t *kt_ref_out_int(kt_run *r, int i) { return output_as(r, i, KT_INT64); }
 const float *kt_in_f32(kt_run *r, int i) { return input_as(r, i, KT_FLOAT32); }
 float *kt_out_f32(kt_run *r, int i) { return output_as(r, i, KT_FLOAT32); }
-const kt_desc *kt_run_in(const kt_run *r, int i) { return r->in_desc[i]; }
-const kt_desc *kt_run_out(const kt_run *r, int i) { return r->out_desc[i]; }
-int kt_run_n_in(const kt_run *r) { return r->n_in; }
-const void *kt_run_attr(const kt_run *r) { return r->attr; }
-double kt_run_slot(const kt_run *r, int i) { return r->slots[i]; }
-uint64_t kt_run_seed(const kt_run *r) { return r->kt->config.seed; }
-int64_t kt_count(const kt_run *r) { return (int64_t)kt_desc_elements(r->out_desc[0]); }
+const kt_desc *kt_run_in(const kt_run *r, int i) { return r ? r->in_desc[i] : NULL; }
+const kt_desc *kt_run_out(const kt_run *r, int i) { return r ? r->out_desc[i] : NULL; }
+int kt_run_n_in(const kt_run *r) { return r ? r->n_in : 0; }
+const void *kt_run_attr(const kt_run *r) { return r ? r->attr : NULL; }
+double kt_run_slot(const kt_run *r, int i) { return r ? r->slots[i] : 0; }
+uint64_t kt_run_seed(const kt_run *r) { return r ? r->kt->config.seed : 0; }
+int64_t kt_count(const kt_run *r) { return r ? (int64_t)kt_desc_elements(r->out_desc[0]) : 0; }
 
 static kt_status run_reference(kt_run *r)
 {

@@ -194,7 +194,7 @@ kt_tensor *kt_keep(kt_tensor *x)
 kt_status kt_compute(kt_tensor *const *tensors, int64_t count)
 {
     kt_context *kt = NULL;
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; tensors && i < count; i++)
         if (tensors[i]) kt = tensors[i]->node->kt;
     if (!kt) return KT_ERR_VALUE;
     if (kt->status != KT_OK || !reading_allowed(kt)) return kt->status;

@@ -191,12 +191,15 @@ const kt_op kt_op_slice = {
 kt_status kt_split(kt_tensor *x, int64_t count, int axis, kt_tensor **parts)
 {
     for (int64_t i = 0; i < count && parts; i++) parts[i] = NULL;
-    if (!x) return KT_OK;
+    if (!x) return KT_ERR_VALUE;
     kt_context *kt = x->node->kt;
     if (kt->status != KT_OK) return kt->status;
+    if (!parts)
+        return kt_fail_at(kt, KT_ERR_VALUE, "split", "expected room for %lld parts, got NULL; pass an array of kt_tensor *",
+                          (long long)count);
     int at = kt_axis_of(x, "split", axis, 0);
     if (at < 0) return kt->status;
-    if (count < 1 || !parts || x->desc.dim[at] % count)
+    if (count < 1 || x->desc.dim[at] % count)
         return kt_fail_at(kt, KT_ERR_SHAPE, "split",
                           "expected a number of parts that divides axis %d of %s, got %lld; "
                           "kt_slice cuts anywhere",

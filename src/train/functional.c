@@ -199,9 +199,9 @@ static kt_status draw(walk *w, kt_tensors inputs, kt_tensor *output)
 kt_model *kt_model_new_many(kt_context *kt, kt_tensors inputs, kt_tensor *output)
 {
     if (!kt || kt->status != KT_OK || !output) return NULL;
-    for (int64_t i = 0; i < inputs.count; i++)
+    for (int64_t i = 0; inputs.at && i < inputs.count; i++)
         if (!inputs.at[i]) return NULL;
-    if (inputs.count < 1) {
+    if (inputs.count < 1 || !inputs.at) {
         kt_fail(kt, KT_ERR_VALUE, "model: expected at least one input, got none; make one with kt_symbol");
         return NULL;
     }

@@ -55,6 +55,10 @@ static kt_status add_layers(kt_layer *root, const kt_layer_spec *layers, size_t 
 kt_model *kt_sequential_new(kt_context *kt, const kt_layer_spec *layers, size_t count)
 {
     if (!kt || kt->status != KT_OK) return NULL;
+    if (!layers && count) {
+        kt_fail(kt, KT_ERR_VALUE, "sequential: expected %zu descriptions of layers, got NULL; use the macro kt_sequential", count);
+        return NULL;
+    }
     kt_layer *root = kt_layer_new(kt, (kt_layer_spec){ .cls = &kt_sequential_class });
     if (!root) return NULL;
     kt_desc input;

@@ -425,7 +425,10 @@ static void test_weights_file(void **state)
 static void test_predict_into(void **state)
 {
     (void)state;
-    static const golden_mode modes[] = { { .backend = "ref", .floatx = KT_FLOAT64 }, { .backend = "ref", .floatx = KT_FLOAT32 }, { .backend = "cpu", .floatx = KT_FLOAT32 }, { .backend = "cpu", .floatx = KT_FLOAT64 } };
+    static const golden_mode modes[] = {
+        { .backend = "ref", .floatx = KT_FLOAT64 }, { .backend = "ref", .floatx = KT_FLOAT32 },
+        { .backend = "cpu", .floatx = KT_FLOAT32 }, { .backend = "cpu", .floatx = KT_FLOAT64 },
+    };
     for (int m = 0; m < 5; m++) {
         kt_context *kt = kt_context_new(.backend = modes[m % 4].backend, .floatx = modes[m % 4].floatx, .run_eagerly = m == 4);
         kt_model *model = kt_sequential(kt, kt_input(5), kt_dense(16, .activation = "relu"), kt_dense(3));
