@@ -15,7 +15,7 @@ typedef struct subject {
     kt_context *kt;
     kt_model *model;
     kt_array x, y;
-    int64_t batch, steps; /* per call */
+    int64_t batch, steps, epochs; /* steps of an epoch; epochs of a call */
     kt_dataset *data;
     kt_optimizer *optimizer;
     const char *loss;
@@ -44,7 +44,8 @@ static void check(kt_context *kt)
 
 static subject tiny(int threads, int64_t batch, int64_t rows)
 {
-    subject s = { .kt = kt_context_new(.seed = 1, .threads = threads), .batch = batch, .steps = rows / batch, .loss = "mse" };
+    subject s = { .kt = kt_context_new(.seed = 1, .threads = threads), .batch = batch, .steps = rows / batch, .epochs = 10,
+                  .loss = "mse" };
     s.model = kt_sequential(s.kt, kt_input(10), kt_dense(64, .activation = "relu"), kt_dense(1));
     float *x = need((size_t)rows * 10, sizeof *x), *y = need((size_t)rows, sizeof *y);
     uint32_t seed = 1;
@@ -64,7 +65,7 @@ static kt_model *mlp_model(kt_context *kt)
 static subject mlp(int threads)
 {
     enum { ROWS = 128 * 20 };
-    subject s = { .kt = kt_context_new(.seed = 1, .threads = threads), .batch = 128, .steps = ROWS / 128,
+    subject s = { .kt = kt_context_new(.seed = 1, .threads = threads), .batch = 128, .steps = ROWS / 128, .epochs = 1,
                   .loss = "sparse_categorical_crossentropy" };
     s.model = mlp_model(s.kt);
     float *x = need(ROWS * 784, sizeof *x);
@@ -81,20 +82,21 @@ static void one_fit(void *argument)
 {
     subject *s = argument;
     if (s->logs)
-        kt_fit(s->model, s->x, s->y, .batch_size = s->batch, .verbose = KT_QUIET,
+        kt_fit(s->model, s->x, s->y, .batch_size = s->batch, .epochs = s->epochs, .verbose = KT_QUIET,
                .callbacks = { kt_tensorboard(s->logs, .histogram_freq = 1, .update_freq = "batch") });
-    else kt_fit(s->model, s->x, s->y, .batch_size = s->batch, .verbose = KT_QUIET);
+    else kt_fit(s->model, s->x, s->y, .batch_size = s->batch, .epochs = s->epochs, .verbose = KT_QUIET);
     check(s->kt);
 }
 
 static void one_loop(void *argument)
 {
     subject *s = argument;
-    kt_for_each_batch(s->data, batch) {
-        kt_tensor *loss = kt_loss_named(s->loss, batch.y, kt_call_training(s->model, batch.x), NULL);
-        kt_tensors gradients = kt_gradients(loss, kt_trainable(s->model));
-        kt_apply_gradients(s->optimizer, gradients, kt_trainable(s->model));
-    }
+    for (int64_t epoch = 0; epoch < s->epochs; epoch++)
+        kt_for_each_batch(s->data, batch) {
+            kt_tensor *loss = kt_loss_named(s->loss, batch.y, kt_call_training(s->model, batch.x), NULL);
+            kt_tensors gradients = kt_gradients(loss, kt_trainable(s->model));
+            kt_apply_gradients(s->optimizer, gradients, kt_trainable(s->model));
+        }
     check(s->kt);
 }
 
@@ -102,7 +104,7 @@ static void report(subject *s, double seconds, void (*one)(void *), const char *
 {
     one(s);
     bench b = bench_run(seconds, 1, one, s);
-    for (int i = 0; i < b.n; i++) b.us[i] /= (double)s->steps;
+    for (int i = 0; i < b.n; i++) b.us[i] /= (double)(s->steps * s->epochs);
     bench_print(&b, mode, threads, who, "");
 }
 
@@ -150,7 +152,7 @@ static void mnist(int threads)
     const char *root = getenv("KERATIN_DATA");
     char path[1024];
     if (!root) return;
-    subject s = { .kt = kt_context_new(.seed = 1, .threads = threads), .batch = 128, .steps = 1 };
+    subject s = { .kt = kt_context_new(.seed = 1, .threads = threads), .batch = 128, .steps = 1, .epochs = 1 };
     snprintf(path, sizeof path, "%s/mnist/train-images-idx3-ubyte.gz", root);
     kt_array images = kt_arrays_get(kt_read_idx(s.kt, path), "");
     snprintf(path, sizeof path, "%s/mnist/train-labels-idx1-ubyte.gz", root);

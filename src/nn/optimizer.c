@@ -250,6 +250,9 @@ static kt_status check_gradients(kt_optimizer *optimizer, kt_tensors gradients, 
     if (gradients.count != variables.count)
         return kt_fail_at(kt, KT_ERR_VALUE, optimizer->name, "expected a gradient for each of %lld variables, got %lld",
                           (long long)variables.count, (long long)gradients.count);
+    if (variables.count && (!gradients.at || !variables.at))
+        return kt_fail_at(kt, KT_ERR_VALUE, optimizer->name, "expected two lists of %lld tensors, got NULL; give what kt_gradients and "
+                          "kt_trainable answer", (long long)variables.count);
     for (int64_t i = 0; i < variables.count; i++) {
         kt_tensor *g = gradients.at[i], *v = variables.at[i];
         if (!g) continue;

@@ -161,9 +161,9 @@ static void compare_after(kt_context *kt, kt_model *model, const fit_case *c, co
     kt_arrays_free(pred);
 }
 
-static void run_case(const fit_case *c, const golden_mode *mode, bool eagerly)
+static void run_case(const fit_case *c, const golden_mode *mode)
 {
-    kt_context *kt = kt_context_new(.backend = mode->backend, .floatx = mode->floatx, .seed = 3, .run_eagerly = eagerly);
+    kt_context *kt = kt_context_new(.backend = mode->backend, .floatx = mode->floatx, .seed = 3, .run_eagerly = mode->eager);
     if (!kt) return;
     char file[64];
     snprintf(file, sizeof file, "fit_%s", c->name);
@@ -237,8 +237,7 @@ static void test_goldens(void **state)
         { .name = "early_stopping_restore", .rate = 0.4, EARLY(.patience = 3, .restore_best_weights = true) },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        for (int m = 0; m < N_GOLDEN_MODES; m++) run_case(&cases[i], &golden_modes[m], false);
-        run_case(&cases[i], &golden_modes[0], true);
+        for (int m = 0; m < N_GOLDEN_MODES; m++) run_case(&cases[i], &golden_modes[m]);
     }
 }
 

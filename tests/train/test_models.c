@@ -57,9 +57,9 @@ static kt_model *make_nested(kt_context *kt)
     return kt_sequential(kt, kt_input(6), kt_dense(8, .activation = "tanh"), kt_existing(kt_model_layer(inner)), kt_dense(2));
 }
 
-static void style_case(const char *name, kt_model *(*make)(kt_context *kt), const golden_mode *mode, bool eagerly)
+static void style_case(const char *name, kt_model *(*make)(kt_context *kt), const golden_mode *mode)
 {
-    kt_context *kt = kt_context_new(.backend = mode->backend, .floatx = mode->floatx, .run_eagerly = eagerly);
+    kt_context *kt = kt_context_new(.backend = mode->backend, .floatx = mode->floatx, .run_eagerly = mode->eager);
     kt_arrays *golden = golden_open(kt, name);
     kt_model *model = make(kt);
     assert_fine(kt);
@@ -95,12 +95,10 @@ static void test_styles(void **state)
 {
     (void)state;
     for (int m = 0; m < N_GOLDEN_MODES; m++) {
-        style_case("layer_functional", make_functional, &golden_modes[m], false);
-        style_case("layer_subclass", make_residual, &golden_modes[m], false);
-        style_case("layer_nested", make_nested, &golden_modes[m], false);
+        style_case("layer_functional", make_functional, &golden_modes[m]);
+        style_case("layer_subclass", make_residual, &golden_modes[m]);
+        style_case("layer_nested", make_nested, &golden_modes[m]);
     }
-    style_case("layer_functional", make_functional, &golden_modes[0], true);
-    style_case("layer_subclass", make_residual, &golden_modes[0], true);
 }
 
 /* ---- symbols ---- */

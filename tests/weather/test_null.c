@@ -254,7 +254,7 @@ static void layers_with(kt_context *kt, kt_layer *layer, kt_tensor *x)
     const kt_layer_spec specs[] = { kt_input_spec(NULL), kt_dense_spec(NULL), kt_activation_spec(NULL), kt_dropout_spec(NULL),
                                     kt_flatten_spec(NULL), kt_normalization_spec(NULL), kt_custom_spec(NULL), kt_existing(NULL),
                                     kt_custom(NULL), { .cls = NULL } };
-    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+    for (volatile size_t i = 0; i < sizeof specs / sizeof *specs; i++) { /* volatile: it outlives a crash */
         RUNS(kt_layer_new(kt, specs[i]));
         RUNS(kt_model_of(kt, specs[i]));
         RUNS(kt_sequential_new(kt, &specs[i], 1));
@@ -438,7 +438,7 @@ static void loops_with(kt_context *kt, kt_logs *logs, kt_loop *loop)
     RUNS(kt_callback_of(NULL, NULL));
     RUNS(kt_callback_spec_of(NULL, NULL, 8));
     NONE(kt_loop_new_with(NULL, &(kt_loop_config){ .size = sizeof(kt_loop_config) }));
-    NONE(kt_loop_new_with(kt, NULL));
+    RUNS(kt_loop_free(kt_loop_new_with(kt, NULL)));
     RUNS(kt_loop_free(kt_loop_new(kt, .callbacks = { kt_callback_of(NULL, NULL) })));
     RUNS(kt_loop_free(kt_loop_new(kt, .callbacks = { kt_callback_spec_of(&kt_tensorboard_class, NULL, 0) })));
     FAILS(kt_loop_train_begin(NULL));
@@ -471,7 +471,7 @@ static void data_with(kt_context *kt, kt_arrays *arrays, kt_dataset *data, const
     int64_t epoch, index;
     RUNS(kt_arrays_free(NULL));
     RUNS(kt_arrays_count(NULL));
-    NONE(kt_arrays_name(NULL, 0));
+    RUNS(kt_arrays_name(NULL, 0));
     NONE(kt_arrays_at(NULL, 0).data);
     NONE(kt_arrays_get(NULL, "x").data);
     NONE(kt_arrays_get(arrays, NULL).data);
