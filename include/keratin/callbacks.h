@@ -35,7 +35,7 @@ KT_API kt_optimizer *kt_loop_optimizer(kt_loop *loop);      /* NULL if there is 
 KT_API int64_t kt_loop_epochs(kt_loop *loop);
 KT_API int64_t kt_loop_steps(kt_loop *loop);                /* per epoch; -1: not known */
 KT_API int kt_loop_verbose(kt_loop *loop);
-KT_API void kt_loop_stop(kt_loop *loop);                    /* Keras's stop_training = True: after the current batch or epoch */
+KT_API void kt_loop_stop(kt_loop *loop); /* Keras's stop_training = True: after the current batch or epoch */
 KT_API bool kt_loop_stopped(kt_loop *loop);
 KT_API void kt_loop_print(kt_loop *loop, const char *format, ...) /* through the context's print hook */
 #if defined(__GNUC__)
@@ -119,7 +119,8 @@ typedef struct kt_learning_rate_scheduler_config {
 extern KT_API const kt_callback_class kt_tensorboard_class, kt_csv_logger_class, kt_early_stopping_class,
     kt_terminate_on_nan_class, kt_learning_rate_scheduler_class;
 #ifndef __cplusplus
-#define KT_CALLBACK_(cls, type, ...) kt_callback_spec_of(&(cls), &(type){ .size = sizeof(type), __VA_ARGS__ }, sizeof(type))
+#define KT_CALLBACK_(cls, type, ...)                                                                                   \
+    kt_callback_spec_of(&(cls), &(type){ .size = sizeof(type), __VA_ARGS__ }, sizeof(type))
 #define kt_tensorboard(...) KT_CALLBACK_(kt_tensorboard_class, kt_tensorboard_config, __VA_ARGS__)
 #define kt_csv_logger(...) KT_CALLBACK_(kt_csv_logger_class, kt_csv_logger_config, __VA_ARGS__)
 #define kt_early_stopping(...) KT_CALLBACK_(kt_early_stopping_class, kt_early_stopping_config, __VA_ARGS__)

@@ -23,8 +23,9 @@ typedef struct kt_history kt_history;
 
 KT_API kt_model *kt_sequential_new(kt_context *kt, const kt_layer_spec *layers, size_t count);
 #ifndef __cplusplus
-#define kt_sequential(kt, ...) \
-    kt_sequential_new(kt, (kt_layer_spec[]){ __VA_ARGS__ }, sizeof((kt_layer_spec[]){ __VA_ARGS__ }) / sizeof(kt_layer_spec))
+#define kt_sequential(kt, ...)                                                                                         \
+    kt_sequential_new(kt, (kt_layer_spec[]){ __VA_ARGS__ },                                                            \
+                      sizeof((kt_layer_spec[]){ __VA_ARGS__ }) / sizeof(kt_layer_spec))
 #endif
 
 /* The functional style:
@@ -41,7 +42,7 @@ KT_API kt_model *kt_model_new_many(kt_context *kt, kt_tensors inputs, kt_tensor 
 KT_API kt_model *kt_model_of(kt_context *kt, kt_layer_spec layer);
 KT_API void kt_model_free(kt_model *model);            /* NULL is fine; else it dies with the context */
 KT_API const char *kt_model_name(const kt_model *model);
-KT_API kt_layer *kt_model_layer(kt_model *model);      /* the model as a layer: kt_existing(kt_model_layer(m)) nests it */
+KT_API kt_layer *kt_model_layer(kt_model *model); /* the model as a layer: kt_existing(kt_model_layer(m)) nests it */
 KT_API kt_layer *kt_model_layer_at(kt_model *model, int64_t i);  /* its top-level layers; NULL past the end */
 KT_API kt_layer *kt_model_layer_named(kt_model *model, const char *name); /* "did you mean" on error */
 KT_API kt_status kt_model_build(kt_model *model, kt_shape input_shape); /* with the batch size in front, any number */
@@ -54,7 +55,8 @@ KT_API kt_tensor *kt_call(kt_model *model, kt_tensor *x);            /* records;
 KT_API kt_tensor *kt_call_training(kt_model *model, kt_tensor *x);   /* with training = True */
 KT_API kt_tensors kt_trainable(kt_model *model);  /* variables; borrowed until the model changes */
 KT_API kt_tensors kt_weights(kt_model *model);    /* all, in Keras's order */
-KT_API kt_tensor *kt_model_losses(kt_model *model); /* sum of add_loss and regularizers of the last call; NULL if there are none */
+KT_API kt_tensor *
+kt_model_losses(kt_model *model); /* sum of add_loss and regularizers of the last call; NULL if there are none */
 
 /* ---- compile ---- */
 
@@ -62,7 +64,8 @@ KT_API kt_tensor *kt_model_losses(kt_model *model); /* sum of add_loss and regul
 typedef struct kt_compile_config {
     size_t size;
     kt_optimizer_spec optimizer;     /* kt_adam(); or */
-    const char *optimizer_name;      /* "adam"; neither: "rmsprop" is Keras's default, here "adam" must be asked for: an error */
+    const char
+        *optimizer_name; /* "adam"; neither: "rmsprop" is Keras's default, here "adam" must be asked for: an error */
     const char *loss;                /* "mse"; or */
     kt_loss_fn loss_fn;              /* the caller's own; or */
     kt_loss_spec loss_spec;          /* kt_binary_crossentropy_loss(.from_logits = true) */
@@ -99,7 +102,7 @@ typedef struct kt_fit_config {
     int64_t validation_freq;         /* 1: after each epoch */
     bool no_shuffle;
     uint64_t shuffle_seed;           /* 0: from the context's seed */
-    int verbose;                     /* 0: the default: 1 if the context has a print hook; KT_QUIET; 1: bar; 2: a line per epoch */
+    int verbose; /* 0: the default: 1 if the context has a print hook; KT_QUIET; 1: bar; 2: a line per epoch */
     const kt_class_weight *class_weight;
     int64_t class_weight_count;
     kt_callback_spec callbacks[KT_MAX_CALLBACKS];
@@ -147,13 +150,15 @@ typedef struct kt_predict_config {
 } kt_predict_config;
 #ifndef __cplusplus
 /* kt_arrays *y = kt_predict(model, x): one array of the context's float type, named ""; free it or let the context */
-#define kt_predict(model, ...) kt_predict_with(model, &(kt_predict_config){ .size = sizeof(kt_predict_config), __VA_ARGS__ })
+#define kt_predict(model, ...)                                                                                         \
+    kt_predict_with(model, &(kt_predict_config){ .size = sizeof(kt_predict_config), __VA_ARGS__ })
 #endif
 KT_API kt_arrays *kt_predict_with(kt_model *model, const kt_predict_config *config);
 
 /* `rows` rows in, `rows` rows out, float32, one call, no allocation after the first for a number of rows: for hosts that ask
  * one row at a time. `from_count` and `to_count` are the numbers of floats, checked. */
-KT_API kt_status kt_predict_into(kt_model *model, int64_t rows, const float *from, int64_t from_count, float *to, int64_t to_count);
+KT_API kt_status kt_predict_into(kt_model *model, int64_t rows, const float *from, int64_t from_count, float *to,
+                                 int64_t to_count);
 
 /* One step on one batch, metrics reset first; logs may be NULL. sample_weight.data may be NULL. */
 KT_API kt_status kt_train_on_batch(kt_model *model, kt_array x, kt_array y, kt_array sample_weight, kt_logs *logs);

@@ -21,12 +21,14 @@ KT_API void kt_summary_histogram(const char *name, kt_tensor *x);  /* any shape:
 
 /* ---- in hand-written loops ---- */
 typedef struct kt_writer kt_writer;
-KT_API kt_writer *kt_file_writer(kt_context *kt, const char *logdir); /* made with its parents; NULL and an error if that fails */
+KT_API kt_writer *kt_file_writer(kt_context *kt,
+                                 const char *logdir); /* made with its parents; NULL and an error if that fails */
 /* Written when the pass has run; a NULL tensor is passed over. A log that cannot be written never stops the loop:
  * kt_writer_dropped counts. */
 KT_API kt_status kt_write_scalar(kt_writer *writer, const char *tag, kt_tensor *value, int64_t step);
 KT_API kt_status kt_write_histogram(kt_writer *writer, const char *tag, kt_tensor *value, int64_t step);
-KT_API kt_status kt_write_number(kt_writer *writer, const char *tag, double value, int64_t step); /* a number of the host, at once */
+KT_API kt_status kt_write_number(kt_writer *writer, const char *tag, double value,
+                                 int64_t step); /* a number of the host, at once */
 /* From here on kt_summary_* in layers goes to this writer with this step; NULL: nobody looks. */
 KT_API kt_status kt_summaries_to(kt_context *kt, kt_writer *writer, int64_t step);
 KT_API kt_status kt_writer_flush(kt_writer *writer);

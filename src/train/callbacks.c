@@ -103,7 +103,8 @@ static kt_status add(kt_loop *loop, const kt_callback_class *cls, void *self, co
 {
     kt_context *kt = loop->kt;
     if (loop->n_watchers == KT_MAX_WATCHERS)
-        return kt_fail(kt, KT_ERR_VALUE, "callbacks: expected at most %d, got more; join some in one callback", KT_MAX_CALLBACKS);
+        return kt_fail(kt, KT_ERR_VALUE, "callbacks: expected at most %d, got more; join some in one callback",
+                       KT_MAX_CALLBACKS);
     kt_watcher *w = &loop->watchers[loop->n_watchers];
     *w = (kt_watcher){ .cls = cls, .self = self };
     if (!self && cls->state_size) {

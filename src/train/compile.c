@@ -26,9 +26,12 @@ static kt_status choose_optimizer(kt_model *model, kt_compiled *c, const kt_comp
     kt_context *kt = model->kt;
     kt_optimizer_spec spec = config->optimizer;
     if (spec.cls && config->optimizer_name)
-        return kt_fail(kt, KT_ERR_VALUE, "compile: expected an optimizer by object or by name, got both; leave out optimizer_name");
+        return kt_fail(kt, KT_ERR_VALUE,
+                       "compile: expected an optimizer by object or by name, got both; leave out optimizer_name");
     if (!spec.cls && !config->optimizer_name)
-        return kt_fail(kt, KT_ERR_VALUE, "compile: expected an optimizer, got none; say .optimizer = kt_adam() or .optimizer_name = \"adam\"");
+        return kt_fail(kt, KT_ERR_VALUE,
+                       "compile: expected an optimizer, got none; say .optimizer = kt_adam() or .optimizer_name = "
+                       "\"adam\"");
     if (!spec.cls) spec = kt_optimizer_find(kt, config->optimizer_name);
     if (!spec.cls) return kt->status;
     c->optimizer = kt_optimizer_new(kt, spec);
@@ -40,7 +43,8 @@ static kt_status choose_loss(kt_model *model, kt_compiled *c, const kt_compile_c
     kt_context *kt = model->kt;
     int given = (config->loss != NULL) + (config->loss_fn != NULL) + (config->loss_spec.cls != NULL);
     if (given > 1)
-        return kt_fail(kt, KT_ERR_VALUE, "compile: expected one of loss, loss_fn and loss_spec, got %d; keep one", given);
+        return kt_fail(kt, KT_ERR_VALUE, "compile: expected one of loss, loss_fn and loss_spec, got %d; keep one",
+                       given);
     c->loss_fn = config->loss_fn;
     c->loss = config->loss_spec;
     if (c->loss.cls) return kt_loss_check(kt, &c->loss);
@@ -53,7 +57,8 @@ static kt_status choose_loss(kt_model *model, kt_compiled *c, const kt_compile_c
     return c->loss_name ? KT_OK : kt->status;
 }
 
-static kt_status add_metric(kt_model *model, kt_compiled *c, const char *name, const kt_metric_spec *spec, bool weighted)
+static kt_status add_metric(kt_model *model, kt_compiled *c, const char *name, const kt_metric_spec *spec,
+                            bool weighted)
 {
     kt_context *kt = model->kt;
     if (c->n_metrics == KT_MAX_COMPILED)
@@ -95,7 +100,8 @@ static kt_status name_metrics(kt_context *kt, kt_compiled *c)
             snprintf(base, sizeof base, "weighted_%.240s", m->label);
             snprintf(label, sizeof label, "%s", base);
         }
-        for (int n = 1; bearers(c, i, label) && n <= KT_MAX_COMPILED; n++) snprintf(label, sizeof label, "%.240s_%d", base, n);
+        for (int n = 1; bearers(c, i, label) && n <= KT_MAX_COMPILED; n++)
+            snprintf(label, sizeof label, "%.240s_%d", base, n);
         m->label = kt_intern(kt, label);
         if (!m->label) return kt->status;
     }
@@ -122,7 +128,8 @@ kt_status kt_compile_with(kt_model *model, const kt_compile_config *given)
     if (status != KT_OK) return status;
     kt_context *kt = model->kt;
     if (model->running)
-        return kt_fail(kt, KT_ERR_STATE, "compile: %s is being trained; compile it when fit has returned", kt_model_name(model));
+        return kt_fail(kt, KT_ERR_STATE, "compile: %s is being trained; compile it when fit has returned",
+                       kt_model_name(model));
     kt_compile_config config = { .size = sizeof config };
     if (given) memcpy(&config, given, given->size && given->size < sizeof config ? given->size : sizeof config);
     kt_compiled *c = kt_take_zeroed(kt, 1, sizeof *c);

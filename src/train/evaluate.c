@@ -14,19 +14,24 @@ kt_status kt_run_ready(kt_model *model, const char *call, bool compiled)
     kt_status status = kt_model_ready(model);
     if (status != KT_OK) return status;
     if (compiled && !model->compiled)
-        return kt_fail(model->kt, KT_ERR_STATE, "%s: %s is not compiled; call kt_compile(model, .optimizer = kt_adam(), .loss = \"mse\") first",
+        return kt_fail(model->kt, KT_ERR_STATE,
+                       "%s: %s is not compiled; call kt_compile(model, .optimizer = kt_adam(), .loss = \"mse\") first",
                        call, kt_model_name(model));
     const kt_functional *f = kt_functional_of(model->root);
     if (f && f->n_inputs != 1)
-        return kt_fail(model->kt, KT_ERR_UNSUPPORTED, "%s: expected a model with one input, %s has %zu; train it in a loop of your own with "
-                                                      "kt_call_layer_many", call, kt_model_name(model), f->n_inputs);
+        return kt_fail(model->kt, KT_ERR_UNSUPPORTED,
+                       "%s: expected a model with one input, %s has %zu; train it in a loop of your own with "
+                       "kt_call_layer_many",
+                       call, kt_model_name(model), f->n_inputs);
     return KT_OK;
 }
 
 kt_status kt_run_cancelled(kt_model *model, const char *call)
 {
-    return kt_fail(model->kt, KT_ERR_CANCELLED, "%s: stopped after a whole step because kt_cancel was called; the model is as that step left "
-                                                "it, and after kt_clear_error it can go on", call);
+    return kt_fail(model->kt, KT_ERR_CANCELLED,
+                   "%s: stopped after a whole step because kt_cancel was called; the model is as that step left "
+                   "it, and after kt_clear_error it can go on",
+                   call);
 }
 
 kt_run_state kt_run_enter(kt_model *model)
@@ -82,7 +87,8 @@ kt_status kt_run_test(kt_model *model, kt_loop *loop, kt_feed *feed, int64_t ste
         }
     }
     if (status == KT_OK && i == 0 && !*cancelled)
-        status = kt_fail(kt, KT_ERR_VALUE, "evaluate: expected at least one batch of data, got none; the data set is empty");
+        status =
+            kt_fail(kt, KT_ERR_VALUE, "evaluate: expected at least one batch of data, got none; the data set is empty");
     if (status == KT_OK) {
         kt_logs_expire(loop->batch_logs);
         status = kt_loop_hook(loop, KT_ON_TEST_END, loop->batch_logs);
@@ -100,12 +106,21 @@ kt_status kt_evaluate_with(kt_model *model, kt_logs *logs, const kt_evaluate_con
     kt_context *kt = model->kt;
     kt_evaluate_config c = { .size = sizeof c };
     if (given) memcpy(&c, given, given->size && given->size < sizeof c ? given->size : sizeof c);
-    if (c.steps < 0) return kt_fail(kt, KT_ERR_VALUE, "evaluate: expected steps of 0 (all) or more, got %lld", (long long)c.steps);
+    if (c.steps < 0)
+        return kt_fail(kt, KT_ERR_VALUE, "evaluate: expected steps of 0 (all) or more, got %lld", (long long)c.steps);
     kt_feed feed;
-    status = kt_feed_open(&feed, kt, &(kt_feed_config){ .call = "evaluate", .x = c.x, .y = c.y, .weight = c.sample_weight,
-                                                        .data = c.data, .batch_size = c.batch_size });
+    status = kt_feed_open(&feed, kt,
+                          &(kt_feed_config){ .call = "evaluate",
+                                             .x = c.x,
+                                             .y = c.y,
+                                             .weight = c.sample_weight,
+                                             .data = c.data,
+                                             .batch_size = c.batch_size });
     if (status != KT_OK) return status;
-    kt_loop loop = { .model = model, .optimizer = model->compiled->optimizer, .epochs = 1, .steps = kt_run_steps(&feed, c.steps),
+    kt_loop loop = { .model = model,
+                     .optimizer = model->compiled->optimizer,
+                     .epochs = 1,
+                     .steps = kt_run_steps(&feed, c.steps),
                      .verbose = kt_resolve_verbose(kt, c.verbose) };
     kt_run_state before = kt_run_enter(model);
     status = kt_loop_start(&loop, kt, c.callbacks, KT_MAX_CALLBACKS);

@@ -33,7 +33,8 @@ typedef struct kt_feed_config {
 } kt_feed_config;
 
 /* Arrays that go together: rows in each, and as many. *rows gets their number. */
-kt_status kt_check_rows(kt_context *kt, const char *call, const kt_array *x, const kt_array *y, const kt_array *weight, int64_t *rows);
+kt_status kt_check_rows(kt_context *kt, const char *call, const kt_array *x, const kt_array *y, const kt_array *weight,
+                        int64_t *rows);
 /* The rows [from, from + rows) of an array; of no array, no array. */
 kt_array kt_rows_of(const kt_array *array, int64_t from, int64_t rows);
 
@@ -43,6 +44,7 @@ void kt_feed_close(kt_feed *feed); /* twice does no harm */
 kt_status kt_feed_next(kt_feed *feed, kt_host_batch *batch);
 
 /* Makes `weights` (room for the rows of y) from class weights: classes that are not listed weigh 1. */
-kt_status kt_class_weights(kt_context *kt, const char *call, const kt_array *y, const kt_class_weight *classes, int64_t n, float *weights);
+kt_status kt_class_weights(kt_context *kt, const char *call, const kt_array *y, const kt_class_weight *classes,
+                           int64_t n, float *weights);
 
 #endif

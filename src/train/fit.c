@@ -27,10 +27,12 @@ static kt_status check_numbers(kt_context *kt, const kt_fit_config *c)
     };
     for (size_t i = 0; i < sizeof least_zero / sizeof *least_zero; i++)
         if (least_zero[i].value < 0)
-            return kt_fail(kt, KT_ERR_VALUE, "fit: expected %s of 0 (the default) or more, got %lld", least_zero[i].name,
-                           (long long)least_zero[i].value);
+            return kt_fail(kt, KT_ERR_VALUE, "fit: expected %s of 0 (the default) or more, got %lld",
+                           least_zero[i].name, (long long)least_zero[i].value);
     if (!(c->validation_split >= 0 && c->validation_split < 1))
-        return kt_fail(kt, KT_ERR_VALUE, "fit: expected a validation_split from 0 to below 1, got %g; 0.2 takes the last fifth", c->validation_split);
+        return kt_fail(kt, KT_ERR_VALUE,
+                       "fit: expected a validation_split from 0 to below 1, got %g; 0.2 takes the last fifth",
+                       c->validation_split);
     if (c->validation_x.data && c->validation_data)
         return kt_fail(kt, KT_ERR_VALUE, "fit: expected validation_x or validation_data, got both; leave out one");
     return KT_OK;
@@ -46,8 +48,11 @@ static kt_status split(kt_context *kt, kt_fit_config *c)
     if (kt_check_rows(kt, "fit", &c->x, &c->y, &c->sample_weight, &rows) != KT_OK) return kt->status;
     int64_t at = (int64_t)floor((double)rows * (1.0 - c->validation_split));
     if (at < 1 || at >= rows)
-        return kt_fail(kt, KT_ERR_VALUE, "fit: validation_split %g of %lld rows leaves %lld to train on and %lld to validate on; both need one "
-                                         "at least", c->validation_split, (long long)rows, (long long)at, (long long)(rows - at));
+        return kt_fail(kt, KT_ERR_VALUE,
+                       "fit: validation_split %g of %lld rows leaves %lld to train on and %lld to validate on; both "
+                       "need one "
+                       "at least",
+                       c->validation_split, (long long)rows, (long long)at, (long long)(rows - at));
     c->validation_x = kt_rows_of(&c->x, at, rows - at);
     c->validation_y = kt_rows_of(&c->y, at, rows - at);
     c->validation_sample_weight = kt_rows_of(&c->sample_weight, at, rows - at);
@@ -95,7 +100,9 @@ static kt_status run_batches(fit *f)
             continue;
         }
         if (!batch.x.data) {
-            if (i == 0) return kt_fail(kt, KT_ERR_VALUE, "fit: expected at least one batch of data, got none; the data set is empty");
+            if (i == 0)
+                return kt_fail(kt, KT_ERR_VALUE,
+                               "fit: expected at least one batch of data, got none; the data set is empty");
             break;
         }
         loop->batch = i;
@@ -151,7 +158,8 @@ static kt_status run(fit *f)
     loop->stop = false;
     kt_status status = kt_loop_hook(loop, KT_ON_TRAIN_BEGIN, loop->empty);
     if (status == KT_OK) status = kt_dataset_seek(f->train.data, f->c.initial_epoch, 0);
-    for (int64_t epoch = f->c.initial_epoch; status == KT_OK && epoch < f->loop.epochs && !loop->stop && !f->cancelled; epoch++)
+    for (int64_t epoch = f->c.initial_epoch; status == KT_OK && epoch < f->loop.epochs && !loop->stop && !f->cancelled;
+         epoch++)
         status = run_epoch(f, epoch);
     if (status != KT_OK) return status;
     return kt_loop_hook(loop, KT_ON_TRAIN_END, loop->batch_logs);
@@ -163,7 +171,8 @@ kt_status kt_fit_with(kt_model *model, const kt_fit_config *given)
     if (status != KT_OK) return status;
     kt_context *kt = model->kt;
     if (model->running)
-        return kt_fail(kt, KT_ERR_STATE, "fit: %s is being used already; call fit when the other call has returned", kt_model_name(model));
+        return kt_fail(kt, KT_ERR_STATE, "fit: %s is being used already; call fit when the other call has returned",
+                       kt_model_name(model));
     fit f = { .model = model, .c = { .size = sizeof f.c } };
     if (given) memcpy(&f.c, given, given->size && given->size < sizeof f.c ? given->size : sizeof f.c);
     status = open_feeds(&f);

@@ -26,8 +26,10 @@ kt_tensor *kt_symbol(kt_context *kt, kt_layer_spec input)
     if (!kt || kt->status != KT_OK) return NULL;
     kt_desc desc;
     if (!kt_spec_input(&input, kt, KT_SYMBOL_BATCH, &desc)) {
-        kt_fail_at(kt, KT_ERR_VALUE, "kt_symbol", "expected the description of an input such as kt_input(10), got a %s; apply other layers "
-                   "with kt_apply_layer", input.cls && input.cls->name ? input.cls->name : "description without a class");
+        kt_fail_at(kt, KT_ERR_VALUE, "kt_symbol",
+                   "expected the description of an input such as kt_input(10), got a %s; apply other layers "
+                   "with kt_apply_layer",
+                   input.cls && input.cls->name ? input.cls->name : "description without a class");
         return NULL;
     }
     kt_layer *layer = kt_layer_make(kt, &input, NULL); /* only for its name */
@@ -132,7 +134,8 @@ static kt_status visit_step(walk *w, kt_node *node, int depth)
     }
     step.out = (int)w->values;
     w->values += (size_t)step.n_out;
-    if (!kt_grow(&kt->heap, &w->steps, &w->steps_capacity, w->f->n_steps + 1, sizeof *w->steps)) return kt_no_memory(kt);
+    if (!kt_grow(&kt->heap, &w->steps, &w->steps_capacity, w->f->n_steps + 1, sizeof *w->steps))
+        return kt_no_memory(kt);
     w->steps[w->f->n_steps++] = step;
     return remember(w, node, step.out) ? KT_OK : kt->status;
 }
@@ -143,10 +146,13 @@ static kt_status visit(walk *w, kt_tensor *x, int depth, int *value)
     *value = found(w, x);
     if (*value >= 0) return KT_OK;
     if (depth > 4000)
-        return kt_fail(kt, KT_ERR_UNSUPPORTED, "model: the graph is more than 4000 steps deep; nest parts of it as models");
+        return kt_fail(kt, KT_ERR_UNSUPPORTED,
+                       "model: the graph is more than 4000 steps deep; nest parts of it as models");
     if (kt_symbol_name(x)) {
-        return kt_fail(kt, KT_ERR_VALUE, "model: the output depends on the symbol '%s', which is not among the model's inputs; give it "
-                                         "to kt_model_new_many", kt_symbol_name(x));
+        return kt_fail(kt, KT_ERR_VALUE,
+                       "model: the output depends on the symbol '%s', which is not among the model's inputs; give it "
+                       "to kt_model_new_many",
+                       kt_symbol_name(x));
     }
     if (x->node->variable) return constant(w, &x->node->variable->node->out[0], value);
     if (!kt_is_symbol(x) && x->value) return held(w, x, value);
@@ -181,7 +187,8 @@ static kt_status draw(walk *w, kt_tensors inputs, kt_tensor *output)
     for (size_t i = 0; i < f->n_inputs; i++) {
         kt_tensor *x = inputs.at[i];
         if (!kt_is_symbol(x))
-            return kt_fail(kt, KT_ERR_VALUE, "model: expected symbols as inputs (kt_symbol), got the result of '%s' as input %zu",
+            return kt_fail(kt, KT_ERR_VALUE,
+                           "model: expected symbols as inputs (kt_symbol), got the result of '%s' as input %zu",
                            x->node->op->name, i);
         if (found(w, x) >= 0) return kt_fail(kt, KT_ERR_VALUE, "model: input %zu was given twice; give each once", i);
         f->inputs[i] = x->desc;
@@ -190,8 +197,10 @@ static kt_status draw(walk *w, kt_tensors inputs, kt_tensor *output)
     }
     w->values = f->n_inputs;
     if (!kt_is_symbol(output))
-        return kt_fail(kt, KT_ERR_VALUE, "model: expected an output made from symbols, got the result of '%s', which does not depend on "
-                                         "the inputs", output->node->op->name);
+        return kt_fail(kt, KT_ERR_VALUE,
+                       "model: expected an output made from symbols, got the result of '%s', which does not depend on "
+                       "the inputs",
+                       output->node->op->name);
     kt_status status = visit(w, output, 0, &f->output);
     return status == KT_OK ? settle(w) : status;
 }
@@ -245,8 +254,10 @@ static kt_status check_input(kt_layer *self, const kt_functional *f, size_t i, c
     if (any.rank) any.dim[0] = -1;
     kt_text_desc(&w, &any);
     kt_text_desc(&g, x);
-    return kt_fail_at(kt_layer_context(self), KT_ERR_SHAPE, kt_layer_class_name(self), "expected shape %s for input '%s', got %s; the model "
-                      "was drawn for that shape", want, f->input_names[i], got);
+    return kt_fail_at(kt_layer_context(self), KT_ERR_SHAPE, kt_layer_class_name(self),
+                      "expected shape %s for input '%s', got %s; the model "
+                      "was drawn for that shape",
+                      want, f->input_names[i], got);
 }
 
 /* Sizes that derive from the symbols' batch size become those of this one. */
@@ -266,8 +277,10 @@ static kt_tensor *run_op(kt_context *kt, const kt_graph_step *step, kt_tensor *c
     unsigned char attr[512];
     double slots[64];
     if (step->op->attr_size > sizeof attr || step->op->n_slots > 64) {
-        kt_fail_at(kt, KT_ERR_UNSUPPORTED, step->op->name, "expected attributes of at most %zu bytes in a functional model, got %zu; "
-                   "wrap the op in a layer", sizeof attr, step->op->attr_size);
+        kt_fail_at(kt, KT_ERR_UNSUPPORTED, step->op->name,
+                   "expected attributes of at most %zu bytes in a functional model, got %zu; "
+                   "wrap the op in a layer",
+                   sizeof attr, step->op->attr_size);
         return NULL;
     }
     memset(attr, 0, sizeof attr);
@@ -288,7 +301,8 @@ static kt_tensor *functional_call(kt_layer *self, const kt_call_args *args)
     kt_tensor *in[255];
     if (!f) return NULL;
     if ((size_t)args->n_inputs != f->n_inputs) {
-        kt_fail_at(kt, KT_ERR_VALUE, "Functional", "expected %zu inputs, got %d; call it with kt_call_layer_many", f->n_inputs, args->n_inputs);
+        kt_fail_at(kt, KT_ERR_VALUE, "Functional", "expected %zu inputs, got %d; call it with kt_call_layer_many",
+                   f->n_inputs, args->n_inputs);
         return NULL;
     }
     for (size_t i = 0; i < f->n_inputs; i++) {
@@ -313,4 +327,6 @@ static void functional_release(kt_layer *self)
     if (f) kt_arena_free(&f->memory);
 }
 
-const kt_layer_class kt_functional_class = { .name = "Functional", .call_with = functional_call, .release = functional_release };
+const kt_layer_class kt_functional_class = { .name = "Functional",
+                                             .call_with = functional_call,
+                                             .release = functional_release };

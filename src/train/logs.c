@@ -58,7 +58,8 @@ static size_t place(const kt_logs *logs, const char *name, bool *found)
 
 static kt_status insert(kt_logs *logs, size_t i, const char *interned, double value)
 {
-    if (!kt_grow(&logs->kt->heap, &logs->at, &logs->capacity, logs->count + 1, sizeof *logs->at)) return kt_no_memory(logs->kt);
+    if (!kt_grow(&logs->kt->heap, &logs->at, &logs->capacity, logs->count + 1, sizeof *logs->at))
+        return kt_no_memory(logs->kt);
     memmove(logs->at + i + 1, logs->at + i, (logs->count - i) * sizeof *logs->at);
     logs->at[i] = (kt_log_entry){ interned, value };
     logs->count++;
@@ -91,7 +92,8 @@ kt_status kt_logs_copy(kt_logs *to, kt_logs *from)
     look(from);
     kt_logs_clear(to);
     kt_status status = KT_OK;
-    for (size_t i = 0; i < from->count && status == KT_OK; i++) status = insert(to, i, from->at[i].name, from->at[i].value);
+    for (size_t i = 0; i < from->count && status == KT_OK; i++)
+        status = insert(to, i, from->at[i].name, from->at[i].value);
     return status;
 }
 
@@ -126,7 +128,8 @@ kt_status kt_logs_set(kt_logs *logs, const char *name, double value)
 {
     if (!logs) return KT_ERR_VALUE;
     if (!name || !name[0])
-        return kt_fail(logs->kt, KT_ERR_VALUE, "logs: expected a name, got %s; give the entry a name", name ? "\"\"" : "NULL");
+        return kt_fail(logs->kt, KT_ERR_VALUE, "logs: expected a name, got %s; give the entry a name",
+                       name ? "\"\"" : "NULL");
     look(logs);
     bool found;
     size_t i = place(logs, name, &found);

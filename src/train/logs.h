@@ -36,7 +36,8 @@ static inline void kt_logs_expire(kt_logs *logs)
 }
 /* Sets in alphabetical order without looking: for `fill`, and for what the loop itself knows. */
 kt_status kt_logs_put(kt_logs *logs, const char *name, double value);
-kt_status kt_logs_put_kept(kt_logs *logs, const char *interned, double value); /* a name that lives as long as the context */
+kt_status kt_logs_put_kept(kt_logs *logs, const char *interned,
+                           double value); /* a name that lives as long as the context */
 kt_status kt_logs_copy(kt_logs *to, kt_logs *from);
 
 #endif

@@ -62,8 +62,10 @@ kt_loop *kt_loop_new_with(kt_context *kt, const kt_loop_config *config)
     kt_loop_config c = { .size = sizeof c };
     if (config) memcpy(&c, config, config->size && config->size < sizeof c ? config->size : sizeof c);
     if (c.epochs < 0 || c.steps < 0) {
-        kt_fail(kt, KT_ERR_VALUE, "loop: expected epochs and steps of 0 (not known) or more, got %lld and %lld; leave out what "
-                                  "is not known", (long long)c.epochs, (long long)c.steps);
+        kt_fail(kt, KT_ERR_VALUE,
+                "loop: expected epochs and steps of 0 (not known) or more, got %lld and %lld; leave out what "
+                "is not known",
+                (long long)c.epochs, (long long)c.steps);
         return NULL;
     }
     hand_loop *hand = kt_take_zeroed(kt, 1, sizeof *hand);
@@ -103,15 +105,18 @@ static kt_status at_place(kt_loop *loop, const char *call, int place, const char
     if (loop->kt->status != KT_OK) return loop->kt->status;
     hand_loop *hand = (hand_loop *)loop;
     if (hand->place == place) return KT_OK;
-    return kt_fail(loop->kt, KT_ERR_STATE, "%s: expected to be called %s, got it at another time; keep the order "
-                                           "train_begin, epoch_begin, batch_begin, batch_end, epoch_end, train_end", call, expected);
+    return kt_fail(loop->kt, KT_ERR_STATE,
+                   "%s: expected to be called %s, got it at another time; keep the order "
+                   "train_begin, epoch_begin, batch_begin, batch_end, epoch_end, train_end",
+                   call, expected);
 }
 
 /* What kt_loop_log gathered moves into these logs. */
 static kt_status take_pending(hand_loop *hand, kt_logs *to)
 {
     for (int64_t i = 0, n = kt_logs_count(hand->pending); i < n; i++)
-        if (kt_logs_put(to, kt_logs_name(hand->pending, i), kt_logs_value(hand->pending, i)) != KT_OK) return hand->loop.kt->status;
+        if (kt_logs_put(to, kt_logs_name(hand->pending, i), kt_logs_value(hand->pending, i)) != KT_OK)
+            return hand->loop.kt->status;
     kt_logs_clear(hand->pending);
     return KT_OK;
 }

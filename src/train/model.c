@@ -25,7 +25,12 @@ static kt_status symbol_infer(kt_infer *q)
 }
 
 static const kt_op symbol_op = {
-    .name = "symbol", .n_in = 0, .n_out = 1, .attr_size = sizeof(symbol_attr), .flags = KT_OP_SYMBOL, .infer = symbol_infer,
+    .name = "symbol",
+    .n_in = 0,
+    .n_out = 1,
+    .attr_size = sizeof(symbol_attr),
+    .flags = KT_OP_SYMBOL,
+    .infer = symbol_infer,
 };
 
 kt_tensor *kt_symbol_of(kt_context *kt, const kt_desc *desc, const char *name)
@@ -114,7 +119,8 @@ kt_status kt_model_prepare(kt_model *model, const kt_desc *input)
     kt->training = training;
     kt->training_known = known;
     if (!y)
-        return kt_fail(kt, KT_ERR_INTERNAL, "%s: its call gave no tensor and no error; a layer's call must return what it made",
+        return kt_fail(kt, KT_ERR_INTERNAL,
+                       "%s: its call gave no tensor and no error; a layer's call must return what it made",
                        kt_layer_name(model->root));
     model->input = desc;
     return KT_OK;
@@ -126,7 +132,8 @@ kt_status kt_model_build(kt_model *model, kt_shape shape)
     if (status != KT_OK) return status;
     kt_context *kt = model->kt;
     if (shape.rank < 1 || shape.rank > KT_MAX_RANK)
-        return kt_fail(kt, KT_ERR_SHAPE, "%s: build: expected a shape with the batch size in front, got rank %d; give (1, features)",
+        return kt_fail(kt, KT_ERR_SHAPE,
+                       "%s: build: expected a shape with the batch size in front, got rank %d; give (1, features)",
                        kt_model_name(model), shape.rank);
     kt_shape whole = shape;
     whole.dim[0] = KT_SYMBOL_BATCH;

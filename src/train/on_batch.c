@@ -3,7 +3,8 @@
  */
 #include "train/run.h"
 
-static kt_status on_batch(kt_model *model, kt_step_kind kind, const char *call, kt_array x, kt_array y, kt_array weight, kt_logs *logs)
+static kt_status on_batch(kt_model *model, kt_step_kind kind, const char *call, kt_array x, kt_array y, kt_array weight,
+                          kt_logs *logs)
 {
     kt_status status = kt_run_ready(model, call, true);
     if (status != KT_OK) return status;

@@ -107,7 +107,8 @@ static void sources(const kt_functional *f, int value, kt_text *text)
         if (step->layer) {
             int call = 0; /* the ordinal of this call of the layer */
             for (size_t earlier = 0; earlier < s; earlier++) call += f->steps[earlier].layer == step->layer;
-            kt_text_add(text, "%s%s[%d][%d]", text->length ? ", " : "", kt_layer_name(step->layer), call, value - step->out);
+            kt_text_add(text, "%s%s[%d][%d]", text->length ? ", " : "", kt_layer_name(step->layer), call,
+                        value - step->out);
         } else {
             for (int i = 0; i < step->n_in; i++) sources(f, step->in[i], text);
         }
@@ -137,7 +138,8 @@ static void graph_rows(const table *t, const kt_functional *f)
     for (size_t s = 0; s < f->n_steps; s++) {
         const kt_graph_step *step = &f->steps[s];
         bool seen = false;
-        for (size_t earlier = 0; earlier < s; earlier++) seen = seen || (step->layer && f->steps[earlier].layer == step->layer);
+        for (size_t earlier = 0; earlier < s; earlier++)
+            seen = seen || (step->layer && f->steps[earlier].layer == step->layer);
         if (seen || !step->n_in) continue;
         if (step->layer) {
             layer_cells(step->layer, cells);

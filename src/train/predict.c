@@ -11,7 +11,8 @@
 
 enum { DEFAULT_BATCH = 32 };
 
-static kt_status predict_batches(kt_model *model, kt_loop *loop, kt_feed *feed, unsigned char *to, int64_t row_elements, bool *cancelled)
+static kt_status predict_batches(kt_model *model, kt_loop *loop, kt_feed *feed, unsigned char *to, int64_t row_elements,
+                                 bool *cancelled)
 {
     kt_context *kt = model->kt;
     size_t size = kt_dtype_size(kt->config.floatx);
@@ -41,14 +42,18 @@ static kt_arrays *make_room(kt_model *model, kt_feed *feed, const kt_array *x, v
     kt_context *kt = model->kt;
     kt_host_batch first;
     kt_desc out;
-    if (kt_feed_next(feed, &first) != KT_OK || kt_step_output(model, &first, &out) != KT_OK || kt_dataset_seek(feed->data, 0, 0) != KT_OK)
+    if (kt_feed_next(feed, &first) != KT_OK || kt_step_output(model, &first, &out) != KT_OK ||
+        kt_dataset_seek(feed->data, 0, 0) != KT_OK)
         return NULL;
     if (out.rank < 1 || out.dim[0] != first.x.dim[0]) {
         char dims[128];
         kt_text text = kt_text_in(dims, sizeof dims);
         kt_text_desc(&text, &out);
-        kt_fail(kt, KT_ERR_SHAPE, "predict: expected a prediction for each of the %lld rows of a batch, got shape %s; a model's output needs "
-                                  "the rows as first axis", (long long)first.x.dim[0], dims);
+        kt_fail(kt, KT_ERR_SHAPE,
+                "predict: expected a prediction for each of the %lld rows of a batch, got shape %s; a model's output "
+                "needs "
+                "the rows as first axis",
+                (long long)first.x.dim[0], dims);
         return NULL;
     }
     kt_shape shape = kt_shape_of(&out);
@@ -68,8 +73,12 @@ kt_arrays *kt_predict_with(kt_model *model, const kt_predict_config *given)
     kt_predict_config c = { .size = sizeof c };
     if (given) memcpy(&c, given, given->size && given->size < sizeof c ? given->size : sizeof c);
     kt_feed feed;
-    if (kt_feed_open(&feed, kt, &(kt_feed_config){ .call = "predict", .x = c.x, .batch_size = c.batch_size }) != KT_OK) return NULL;
-    kt_loop loop = { .model = model, .optimizer = kt_model_optimizer(model), .epochs = 1, .steps = kt_dataset_batches(feed.data),
+    if (kt_feed_open(&feed, kt, &(kt_feed_config){ .call = "predict", .x = c.x, .batch_size = c.batch_size }) != KT_OK)
+        return NULL;
+    kt_loop loop = { .model = model,
+                     .optimizer = kt_model_optimizer(model),
+                     .epochs = 1,
+                     .steps = kt_dataset_batches(feed.data),
                      .verbose = kt_resolve_verbose(kt, c.verbose) };
     kt_run_state before = kt_run_enter(model);
     kt_status status = kt_loop_start(&loop, kt, c.callbacks, KT_MAX_CALLBACKS);
@@ -100,8 +109,8 @@ static kt_status check_counts(kt_model *model, const kt_recorded *r)
     kt_context *kt = model->kt;
     const kt_desc *out = kt_program_desc(r->program, 0);
     if (kt_desc_count(out) == r->to_count) return KT_OK;
-    return kt_fail(kt, KT_ERR_SHAPE, "predict_into: expected room for %lld numbers (%lld rows), got %lld", (long long)kt_desc_count(out),
-                   (long long)r->x.dim[0], (long long)r->to_count);
+    return kt_fail(kt, KT_ERR_SHAPE, "predict_into: expected room for %lld numbers (%lld rows), got %lld",
+                   (long long)kt_desc_count(out), (long long)r->x.dim[0], (long long)r->to_count);
 }
 
 /* The shape of `rows` rows as the model knows its input; unknown: (rows, numbers in a row). */
@@ -120,11 +129,12 @@ static kt_status shape_rows(kt_model *model, int64_t rows, int64_t from_count, c
         }
     }
     if (expected == from_count) return KT_OK;
-    return kt_fail(kt, KT_ERR_SHAPE, "predict_into: expected %lld numbers for %lld rows, got %lld", (long long)expected, (long long)rows,
-                   (long long)from_count);
+    return kt_fail(kt, KT_ERR_SHAPE, "predict_into: expected %lld numbers for %lld rows, got %lld", (long long)expected,
+                   (long long)rows, (long long)from_count);
 }
 
-static kt_recorded *into_step(kt_model *model, int64_t rows, const float *from, int64_t from_count, float *to, int64_t to_count)
+static kt_recorded *into_step(kt_model *model, int64_t rows, const float *from, int64_t from_count, float *to,
+                              int64_t to_count)
 {
     kt_context *kt = model->kt;
     if (kt_run_ready(model, "predict_into", false) != KT_OK) return NULL;
@@ -147,17 +157,18 @@ static kt_recorded *into_step(kt_model *model, int64_t rows, const float *from, 
     return NULL;
 }
 
-static kt_status into_eagerly(kt_model *model, int64_t rows, const float *from, int64_t from_count, float *to, int64_t to_count)
+static kt_status into_eagerly(kt_model *model, int64_t rows, const float *from, int64_t from_count, float *to,
+                              int64_t to_count)
 {
     kt_context *kt = model->kt;
     kt_host_batch batch = { .index = 0 };
     kt_desc out;
-    if (kt_run_ready(model, "predict_into", false) != KT_OK || shape_rows(model, rows, from_count, from, &batch.x) != KT_OK ||
-        kt_step_output(model, &batch, &out) != KT_OK)
+    if (kt_run_ready(model, "predict_into", false) != KT_OK ||
+        shape_rows(model, rows, from_count, from, &batch.x) != KT_OK || kt_step_output(model, &batch, &out) != KT_OK)
         return kt->status;
     if (kt_desc_count(&out) != to_count)
-        return kt_fail(kt, KT_ERR_SHAPE, "predict_into: expected room for %lld numbers (%lld rows), got %lld", (long long)kt_desc_count(&out),
-                       (long long)rows, (long long)to_count);
+        return kt_fail(kt, KT_ERR_SHAPE, "predict_into: expected room for %lld numbers (%lld rows), got %lld",
+                       (long long)kt_desc_count(&out), (long long)rows, (long long)to_count);
     uint64_t step = kt->random_step;
     kt_scope *scope = kt_scope_begin(kt);
     if (!scope) return kt->status;
@@ -168,7 +179,8 @@ static kt_status into_eagerly(kt_model *model, int64_t rows, const float *from, 
     return kt->status;
 }
 
-kt_status kt_predict_into(kt_model *model, int64_t rows, const float *from, int64_t from_count, float *to, int64_t to_count)
+kt_status kt_predict_into(kt_model *model, int64_t rows, const float *from, int64_t from_count, float *to,
+                          int64_t to_count)
 {
     if (!model) return KT_ERR_VALUE;
     kt_recorded *r = model->into;

@@ -37,10 +37,13 @@ static kt_status add_layers(kt_layer *root, const kt_layer_spec *layers, size_t 
     const char *name = kt_layer_name(root);
     for (size_t i = 0; i < count; i++) {
         kt_desc desc;
-        if (kt_spec_input(&layers[i], kt, KT_SYMBOL_BATCH, &desc)) { /* describes the input; no layer in the list, as in Keras */
+        if (kt_spec_input(&layers[i], kt, KT_SYMBOL_BATCH,
+                          &desc)) { /* describes the input; no layer in the list, as in Keras */
             if (i)
-                return kt_fail_at(kt, KT_ERR_VALUE, name, "expected the input description as the first layer, got it as layer %zu; "
-                                  "move it to the front", i);
+                return kt_fail_at(kt, KT_ERR_VALUE, name,
+                                  "expected the input description as the first layer, got it as layer %zu; "
+                                  "move it to the front",
+                                  i);
             *known = true;
             *input = desc;
             continue;
@@ -56,7 +59,8 @@ kt_model *kt_sequential_new(kt_context *kt, const kt_layer_spec *layers, size_t 
 {
     if (!kt || kt->status != KT_OK) return NULL;
     if (!layers && count) {
-        kt_fail(kt, KT_ERR_VALUE, "sequential: expected %zu descriptions of layers, got NULL; use the macro kt_sequential", count);
+        kt_fail(kt, KT_ERR_VALUE,
+                "sequential: expected %zu descriptions of layers, got NULL; use the macro kt_sequential", count);
         return NULL;
     }
     kt_layer *root = kt_layer_new(kt, (kt_layer_spec){ .cls = &kt_sequential_class });

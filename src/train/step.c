@@ -42,7 +42,9 @@ static kt_tensor *total_loss(kt_model *model, kt_tensor *y, kt_tensor *pred, kt_
     kt_tensor *loss = NULL, *extra = kt_layer_losses(model->root);
     if (c->loss.cls || c->loss_fn) {
         if (!y) {
-            kt_fail(kt, KT_ERR_VALUE, "%s: expected targets y for the loss, got none; give y, or compile without a loss", kt_model_name(model));
+            kt_fail(kt, KT_ERR_VALUE,
+                    "%s: expected targets y for the loss, got none; give y, or compile without a loss",
+                    kt_model_name(model));
             return NULL;
         }
         loss = kt_loss_of(kt, &c->loss, c->loss_fn, y, pred, weight);
@@ -51,7 +53,9 @@ static kt_tensor *total_loss(kt_model *model, kt_tensor *y, kt_tensor *pred, kt_
         loss = as_data(kt, loss);
     }
     if (!loss && !extra)
-        kt_fail(kt, KT_ERR_VALUE, "%s: there is nothing to train on: expected a loss in kt_compile, a regularizer or kt_add_loss in a layer",
+        kt_fail(kt, KT_ERR_VALUE,
+                "%s: there is nothing to train on: expected a loss in kt_compile, a regularizer or kt_add_loss in a "
+                "layer",
                 kt_model_name(model));
     return !loss ? extra : extra ? kt_add(loss, extra) : loss;
 }
@@ -118,7 +122,9 @@ kt_status kt_steps_check(kt_model *model)
     bool same = (size_t)now.count == model->n_learned;
     for (int64_t i = 0; same && i < now.count; i++) same = now.at[i] == model->learned[i];
     if (same) return KT_OK;
-    if (model->n_learned) kt_remark(kt, "%s: the set of trainable variables has changed: its steps are recorded anew", kt_model_name(model));
+    if (model->n_learned)
+        kt_remark(kt, "%s: the set of trainable variables has changed: its steps are recorded anew",
+                  kt_model_name(model));
     kt_recorded_clear(model);
     if (!kt_grow(&kt->heap, &model->learned, &model->learned_capacity, (size_t)now.count, sizeof *model->learned))
         return kt_no_memory(kt);
@@ -178,7 +184,8 @@ kt_recorded *kt_step_record(kt_model *model, kt_step_kind kind, const kt_host_ba
     }
     if (!r->program) {
         kt_give(kt, r);
-        kt_fail(kt, KT_ERR_INTERNAL, "%s: a step was recorded without a result and without an error", kt_model_name(model));
+        kt_fail(kt, KT_ERR_INTERNAL, "%s: a step was recorded without a result and without an error",
+                kt_model_name(model));
         return NULL;
     }
     r->next = model->recorded;
@@ -203,7 +210,8 @@ static kt_recorded *find(kt_model *model, kt_step_kind kind, const kt_host_batch
 /* ---- running ---- */
 
 /* With run_eagerly, or to know a shape: recorded and run in a scope of its own. `to` takes the prediction, may be NULL. */
-static kt_status run_eagerly(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, bool summaries, void *to, int64_t count)
+static kt_status run_eagerly(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, bool summaries, void *to,
+                             int64_t count)
 {
     kt_context *kt = model->kt;
     if (kt_step_prepare(model, kind, batch) != KT_OK) return kt->status;

@@ -104,7 +104,8 @@ static kt_tensor *as_scalar(kt_tensor *x, const char *what)
     char dims[128];
     kt_text text = kt_text_in(dims, sizeof dims);
     kt_text_desc(&text, kt_desc_of(x));
-    kt_fail_at(kt_context_of(x), KT_ERR_SHAPE, what, "expected one element, got shape %s; use kt_mean, or a histogram", dims);
+    kt_fail_at(kt_context_of(x), KT_ERR_SHAPE, what, "expected one element, got shape %s; use kt_mean, or a histogram",
+               dims);
     return NULL;
 }
 
@@ -136,7 +137,10 @@ void kt_summary_histogram(const char *name, kt_tensor *x)
 /* ---- files ---- */
 
 static void *events_allocate(size_t bytes, void *user) { return kt_heap_take(&((kt_context *)user)->heap, bytes); }
-static void *events_resize(void *old, size_t bytes, void *user) { return kt_heap_resize(&((kt_context *)user)->heap, old, bytes); }
+static void *events_resize(void *old, size_t bytes, void *user)
+{
+    return kt_heap_resize(&((kt_context *)user)->heap, old, bytes);
+}
 static void events_release(void *block, void *user) { kt_heap_give(&((kt_context *)user)->heap, block); }
 
 kt_events *kt_events_for(kt_context *kt, const char *logdir, kt_events_error *error)
@@ -169,7 +173,8 @@ kt_writer *kt_file_writer(kt_context *kt, const char *logdir)
 {
     if (!kt || kt->status != KT_OK) return NULL;
     if (!logdir || !logdir[0]) {
-        kt_fail(kt, KT_ERR_VALUE, "file_writer: expected a directory such as \"logs\", got %s", logdir ? "\"\"" : "NULL");
+        kt_fail(kt, KT_ERR_VALUE, "file_writer: expected a directory such as \"logs\", got %s",
+                logdir ? "\"\"" : "NULL");
         return NULL;
     }
     kt_writer *writer = kt_take_zeroed(kt, 1, sizeof *writer);
@@ -191,7 +196,8 @@ static kt_status write_tensor(kt_writer *writer, const char *tag, kt_tensor *val
     if (!writer) return KT_ERR_VALUE;
     kt_context *kt = writer->kt;
     if (kt->status != KT_OK || !value) return kt->status;
-    if (!tag || !tag[0]) return kt_fail(kt, KT_ERR_VALUE, "write: expected a tag such as \"loss\", got %s", tag ? "\"\"" : "NULL");
+    if (!tag || !tag[0])
+        return kt_fail(kt, KT_ERR_VALUE, "write: expected a tag such as \"loss\", got %s", tag ? "\"\"" : "NULL");
     kt_tensor *small = histogram ? kt_histogram(value) : as_scalar(value, "write_scalar");
     return small ? kt_observe(small, deliver_to_writer, writer, tag, step) : kt->status;
 }
@@ -211,7 +217,8 @@ kt_status kt_write_number(kt_writer *writer, const char *tag, double value, int6
     if (!writer) return KT_ERR_VALUE;
     if (writer->kt->status != KT_OK) return writer->kt->status;
     if (!tag || !tag[0])
-        return kt_fail(writer->kt, KT_ERR_VALUE, "write_number: expected a tag such as \"loss\", got %s", tag ? "\"\"" : "NULL");
+        return kt_fail(writer->kt, KT_ERR_VALUE, "write_number: expected a tag such as \"loss\", got %s",
+                       tag ? "\"\"" : "NULL");
     kt_events_scalar(writer->events, tag, value, step); /* a full disk is counted, not an error */
     return KT_OK;
 }

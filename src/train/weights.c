@@ -37,11 +37,13 @@ static kt_status bundle_make(kt_model *model, kt_tensors weights, bundle *b)
         b->names[i] = kt_model_path(model, weights.at[i]);
         for (size_t j = 0; j < i; j++)
             if (strcmp(b->names[i], b->names[j]) == 0)
-                return kt_fail(kt, KT_ERR_NAME, "save_weights: two weights of %s are named '%s'; give their layers different names",
+                return kt_fail(kt, KT_ERR_NAME,
+                               "save_weights: two weights of %s are named '%s'; give their layers different names",
                                kt_model_name(model), b->names[i]);
         size_t elements = kt_desc_elements(desc);
         b->data[i] = kt_take(kt, elements * kt_dtype_size(desc->dtype) + 1);
-        if (!b->data[i] || kt_read(weights.at[i], b->data[i], desc->dtype, (int64_t)elements) != KT_OK) return kt->status;
+        if (!b->data[i] || kt_read(weights.at[i], b->data[i], desc->dtype, (int64_t)elements) != KT_OK)
+            return kt->status;
         b->arrays[i] = kt_array_of(b->data[i], desc->dtype, kt_shape_of(desc));
     }
     return KT_OK;
@@ -50,9 +52,11 @@ static kt_status bundle_make(kt_model *model, kt_tensors weights, bundle *b)
 static kt_status check_built(kt_model *model, const char *call, const char *path)
 {
     kt_context *kt = model->kt;
-    if (!path || !path[0]) return kt_fail(kt, KT_ERR_VALUE, "%s: expected the path of a file, got %s", call, path ? "\"\"" : "NULL");
+    if (!path || !path[0])
+        return kt_fail(kt, KT_ERR_VALUE, "%s: expected the path of a file, got %s", call, path ? "\"\"" : "NULL");
     if (!kt_layer_built(model->root))
-        return kt_fail(kt, KT_ERR_STATE, "%s: %s has no weights yet: its input is not known; call kt_model_build or fit first", call,
+        return kt_fail(kt, KT_ERR_STATE,
+                       "%s: %s has no weights yet: its input is not known; call kt_model_build or fit first", call,
                        kt_model_name(model));
     return KT_OK;
 }
@@ -77,8 +81,11 @@ static kt_status check_weight(kt_model *model, const char *path, const kt_arrays
     const kt_desc *desc = kt_desc_of(weight);
     if (!found.data && kt_desc_elements(desc)) {
         const char *first = kt_arrays_count(file) ? kt_arrays_name(file, 0) : "nothing";
-        return kt_fail(kt, KT_ERR_NAME, "load_weights: %s: expected an array '%s' for %s, found %lld others such as '%s'; is it the file of "
-                                        "another model?", path, name, kt_model_name(model), (long long)kt_arrays_count(file), first);
+        return kt_fail(kt, KT_ERR_NAME,
+                       "load_weights: %s: expected an array '%s' for %s, found %lld others such as '%s'; is it the "
+                       "file of "
+                       "another model?",
+                       path, name, kt_model_name(model), (long long)kt_arrays_count(file), first);
     }
     kt_shape shape = { .rank = found.rank };
     for (int i = 0; i < found.rank; i++) shape.dim[i] = found.dim[i];
@@ -88,8 +95,9 @@ static kt_status check_weight(kt_model *model, const char *path, const kt_arrays
     kt_text w = kt_text_in(want, sizeof want), h = kt_text_in(have, sizeof have);
     kt_text_desc(&w, desc);
     kt_text_desc(&h, &got);
-    return kt_fail(kt, KT_ERR_SHAPE, "load_weights: %s: expected shape %s for '%s', found %s; the file belongs to a model of other sizes", path,
-                   want, name, have);
+    return kt_fail(kt, KT_ERR_SHAPE,
+                   "load_weights: %s: expected shape %s for '%s', found %s; the file belongs to a model of other sizes",
+                   path, want, name, have);
 }
 
 kt_status kt_load_weights(kt_model *model, const char *path)
@@ -100,7 +108,8 @@ kt_status kt_load_weights(kt_model *model, const char *path)
     kt_arrays *file = kt_read_npz(model->kt, path);
     if (!file) return model->kt->status;
     kt_tensors weights = kt_weights(model);
-    for (int64_t i = 0; i < weights.count && status == KT_OK; i++) status = check_weight(model, path, file, weights.at[i]);
+    for (int64_t i = 0; i < weights.count && status == KT_OK; i++)
+        status = check_weight(model, path, file, weights.at[i]);
     for (int64_t i = 0; i < weights.count && status == KT_OK; i++)
         if (kt_desc_count(kt_desc_of(weights.at[i])))
             status = kt_variable_set(weights.at[i], kt_arrays_get(file, kt_model_path(model, weights.at[i])));

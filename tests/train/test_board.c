@@ -95,7 +95,8 @@ static points read_golden(const char *name, bool (*keep)(const point *p))
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         char value[64];
         point *q = points_add(&p);
-        assert_int_equal(sscanf(line, "%31s %127s %23s %" SCNd64 " %63s", q->run, q->tag, q->plugin, &q->step, value), 5);
+        assert_int_equal(sscanf(line, "%31s %127s %23s %" SCNd64 " %63s", q->run, q->tag, q->plugin, &q->step, value),
+                         5);
         q->value = value[0] == '*' ? (double)NAN : atof(value);
         if (strcmp(q->plugin, "graph_keras_model") == 0 || (keep && !keep(q))) p.n--;
     }
@@ -109,11 +110,13 @@ static void compare(const char *name, const points *got, const points *want, dou
     for (int i = 0; i < got->n || i < want->n; i++) {
         const point *g = i < got->n ? &got->at[i] : NULL, *w = i < want->n ? &want->at[i] : NULL;
         if (!g || !w || order(g, w) != 0 || strcmp(g->plugin, w->plugin) != 0)
-            fail_msg("%s: point %d: expected %s %s %lld, got %s %s %lld", name, i, w ? w->run : "nothing", w ? w->tag : "", w ? (long long)w->step : 0,
-                     g ? g->run : "nothing", g ? g->tag : "", g ? (long long)g->step : 0);
+            fail_msg("%s: point %d: expected %s %s %lld, got %s %s %lld", name, i, w ? w->run : "nothing",
+                     w ? w->tag : "", w ? (long long)w->step : 0, g ? g->run : "nothing", g ? g->tag : "",
+                     g ? (long long)g->step : 0);
         if (isnan(w->value)) assert_true(g->value > 0);
         else if (!(fabs(g->value - w->value) <= tolerance * (1 + fabs(w->value))))
-            fail_msg("%s: %s %s %lld: expected %.9g, got %.9g", name, w->run, w->tag, (long long)w->step, w->value, g->value);
+            fail_msg("%s: %s %s %lld: expected %.9g, got %.9g", name, w->run, w->tag, (long long)w->step, w->value,
+                     g->value);
     }
 }
 
@@ -144,7 +147,8 @@ static void run_case(const board_case *c, const char *backend, bool eagerly)
     kt_arrays *golden = golden_open(kt, "fit_text_run");
     kt_model *model;
     if (c->watched) {
-        model = kt_sequential(kt, kt_input(6), kt_dense(8, .activation = "tanh"), kt_custom(&watched_class), kt_dense(2));
+        model =
+            kt_sequential(kt, kt_input(6), kt_dense(8, .activation = "tanh"), kt_custom(&watched_class), kt_dense(2));
         set_weights(model, golden);
     } else {
         model = golden_net(kt, golden, NULL);
@@ -157,8 +161,8 @@ static void run_case(const board_case *c, const char *backend, bool eagerly)
     kt_array x = golden_need(golden, "x"), y = golden_need(golden, "y");
     if (c->evaluate) kt_evaluate(model, NULL, x, y, .batch_size = 8, .callbacks = { board });
     else
-        kt_fit(model, x, y, .batch_size = 8, .epochs = c->epochs ? c->epochs : 2, .validation_split = c->no_validation ? 0 : 0.4,
-               .no_shuffle = true, .callbacks = { board });
+        kt_fit(model, x, y, .batch_size = 8, .epochs = c->epochs ? c->epochs : 2,
+               .validation_split = c->no_validation ? 0 : 0.4, .no_shuffle = true, .callbacks = { board });
     assert_fine(kt);
     points got = read_all(folder), want = read_golden(c->golden, c->keep);
     compare(c->golden, &got, &want, 2e-5);
@@ -185,7 +189,8 @@ static void test_callback(void **state)
     (void)state;
     const board_case cases[] = {
         { .golden = "tb_epoch.txt", .config = { .histogram_freq = 1 } },
-        { .golden = "tb_batch.txt", .config = { .histogram_freq = 1, .update_freq = "batch", .write_steps_per_second = true } },
+        { .golden = "tb_batch.txt",
+          .config = { .histogram_freq = 1, .update_freq = "batch", .write_steps_per_second = true } },
         { .golden = "tb_batch.txt", .config = { .histogram_freq = 1, .update_every = 3 }, .keep = every_third },
         { .golden = "tb_histogram_freq_2.txt", .config = { .histogram_freq = 2 }, .epochs = 4 },
         { .golden = "tb_no_graph.txt", .config = { .histogram_freq = 0 } },
@@ -206,14 +211,16 @@ static points layer_points(const kt_tensorboard_config *given, int64_t epochs)
     make_folder(folder, sizeof folder);
     kt_context *kt = test_context("ref", KT_FLOAT32);
     kt_arrays *golden = golden_open(kt, "fit_text_run");
-    kt_model *model = kt_sequential(kt, kt_input(6), kt_dense(8, .activation = "tanh"), kt_custom(&watched_class), kt_dense(2));
+    kt_model *model =
+        kt_sequential(kt, kt_input(6), kt_dense(8, .activation = "tanh"), kt_custom(&watched_class), kt_dense(2));
     set_weights(model, golden);
     kt_compile(model, .optimizer = kt_sgd(0.05), .loss = "mse", .metrics = { "mae" });
     kt_tensorboard_config config = *given;
     config.size = sizeof config;
     config.log_dir = folder;
-    kt_fit(model, golden_need(golden, "x"), golden_need(golden, "y"), .batch_size = 8, .epochs = epochs, .validation_split = 0.4,
-           .no_shuffle = true, .callbacks = { kt_callback_spec_of(&kt_tensorboard_class, &config, sizeof config) });
+    kt_fit(model, golden_need(golden, "x"), golden_need(golden, "y"), .batch_size = 8, .epochs = epochs,
+           .validation_split = 0.4, .no_shuffle = true,
+           .callbacks = { kt_callback_spec_of(&kt_tensorboard_class, &config, sizeof config) });
     assert_fine(kt);
     kt_context_free(kt);
     points all = read_all(folder), own = { NULL, 0 };
@@ -263,8 +270,8 @@ static void test_buckets(void **state)
     kt_arrays *golden = golden_open(kt, "fit_text_run"), *buckets = golden_open(kt, "tb_histograms");
     kt_model *model = golden_net(kt, golden, NULL);
     kt_compile(model, .optimizer = kt_sgd(0.05), .loss = "mse", .metrics = { "mae" });
-    kt_fit(model, golden_need(golden, "x"), golden_need(golden, "y"), .batch_size = 8, .epochs = 2, .validation_split = 0.4, .no_shuffle = true,
-           .callbacks = { kt_tensorboard(folder, .histogram_freq = 1) });
+    kt_fit(model, golden_need(golden, "x"), golden_need(golden, "y"), .batch_size = 8, .epochs = 2,
+           .validation_split = 0.4, .no_shuffle = true, .callbacks = { kt_tensorboard(folder, .histogram_freq = 1) });
     points got = read_all(folder);
     int seen = 0, moved = 0;
     for (int64_t step = 0; step < 2; step++) {
@@ -297,7 +304,8 @@ static void fit_once(kt_context *kt, kt_model *model, const char *folder)
     for (int i = 0; i < 16 * 6; i++) x[i] = (float)sin(i);
     for (int i = 0; i < 16 * 2; i++) y[i] = (float)cos(i);
     kt_compile(model, .optimizer = kt_sgd(0.05), .loss = "mse");
-    kt_fit(model, kt_floats(x, 16, 6), kt_floats(y, 16, 2), .callbacks = { kt_tensorboard(folder, .histogram_freq = 1) });
+    kt_fit(model, kt_floats(x, 16, 6), kt_floats(y, 16, 2),
+           .callbacks = { kt_tensorboard(folder, .histogram_freq = 1) });
     assert_fine(kt);
 }
 
@@ -329,7 +337,9 @@ static void test_tags(void **state)
 
     kt = test_context("ref", KT_FLOAT32);
     kt_model *inner = kt_sequential(kt, kt_input(8), kt_dense(5, .activation = "relu"));
-    compare_tags(kt, kt_sequential(kt, kt_input(6), kt_dense(8, .activation = "tanh"), kt_existing(kt_model_layer(inner)), kt_dense(2)),
+    compare_tags(kt,
+                 kt_sequential(kt, kt_input(6), kt_dense(8, .activation = "tanh"), kt_existing(kt_model_layer(inner)),
+                               kt_dense(2)),
                  "tb_tags_nested.txt");
 }
 
@@ -463,7 +473,8 @@ static void test_refused(void **state)
     kt_arrays *golden = golden_open(kt, "fit_text_run");
     kt_model *model = golden_net(kt, golden, NULL);
     kt_compile(model, .optimizer = kt_sgd(0.05), .loss = "mse");
-    assert_int_equal(kt_fit(model, golden_need(golden, "x"), golden_need(golden, "y"), .callbacks = { kt_tensorboard("/dev/null/logs") }),
+    assert_int_equal(kt_fit(model, golden_need(golden, "x"), golden_need(golden, "y"),
+                            .callbacks = { kt_tensorboard("/dev/null/logs") }),
                      KT_ERR_IO);
     assert_error(kt, KT_ERR_IO, "/dev/null/logs");
     assert_null(kt_file_writer(kt, "/dev/null/logs"));
@@ -498,7 +509,8 @@ static void test_full_disk(void **state)
         void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
         kt_writer *writer = kt_file_writer(kt, folder);
         if (full) setrlimit(RLIMIT_FSIZE, &small);
-        kt_status status = kt_fit(model, golden_need(golden, "x"), golden_need(golden, "y"), .batch_size = 8, .epochs = 200, .no_shuffle = true,
+        kt_status status = kt_fit(model, golden_need(golden, "x"), golden_need(golden, "y"), .batch_size = 8,
+                                  .epochs = 200, .no_shuffle = true,
                                   .callbacks = { kt_tensorboard(folder, .histogram_freq = 1, .update_freq = "batch") });
         for (int i = 0; i < 40000 && kt_writer_dropped(writer) == 0; i++) kt_write_number(writer, "x", i, i);
         setrlimit(RLIMIT_FSIZE, &before);

@@ -50,7 +50,9 @@ static kt_status count_batch(void *self, kt_loop *loop, int64_t batch, kt_logs *
     return KT_OK;
 }
 
-static const kt_callback_class counter_class = { .name = "counter", .on_epoch_begin = count_epoch, .on_train_batch_end = count_batch };
+static const kt_callback_class counter_class = { .name = "counter",
+                                                 .on_epoch_begin = count_epoch,
+                                                 .on_train_batch_end = count_batch };
 
 static kt_model *build(kt_context *kt, const fit_case *c, const kt_arrays *golden)
 {
@@ -88,12 +90,13 @@ static int64_t whole(const kt_arrays *golden, const char *name)
     return a.data ? (int64_t)golden_at(a, 0) : 0;
 }
 
-static void compare(const kt_arrays *golden, const golden_mode *mode, const char *what, const char *stem, const char *index, const double *got,
-                    int64_t count)
+static void compare(const kt_arrays *golden, const golden_mode *mode, const char *what, const char *stem,
+                    const char *index, const double *got, int64_t count)
 {
     double over = golden_compare(golden, mode, stem, index, got, count);
-    if (!(over <= 1)) fail_msg("%s: %s%s is %.3g times the tolerance away (%s, %s)", what, stem, index, over, mode->backend,
-                               kt_dtype_name(mode->floatx));
+    if (!(over <= 1))
+        fail_msg("%s: %s%s is %.3g times the tolerance away (%s, %s)", what, stem, index, over, mode->backend,
+                 kt_dtype_name(mode->floatx));
 }
 
 /* Every hist_* of the golden is in the history, and nothing else. */
@@ -133,7 +136,8 @@ static void compare_weights(kt_model *model, const fit_case *c, const kt_arrays 
     }
 }
 
-static void compare_after(kt_context *kt, kt_model *model, const fit_case *c, const kt_arrays *golden, const golden_mode *mode)
+static void compare_after(kt_context *kt, kt_model *model, const fit_case *c, const kt_arrays *golden,
+                          const golden_mode *mode)
 {
     const char *width = mode->floatx == KT_FLOAT32 ? "32" : "64";
     kt_array x = golden_need(golden, "x"), y = golden_need(golden, "y");
@@ -163,7 +167,8 @@ static void compare_after(kt_context *kt, kt_model *model, const fit_case *c, co
 
 static void run_case(const fit_case *c, const golden_mode *mode)
 {
-    kt_context *kt = kt_context_new(.backend = mode->backend, .floatx = mode->floatx, .seed = 3, .run_eagerly = mode->eager);
+    kt_context *kt =
+        kt_context_new(.backend = mode->backend, .floatx = mode->floatx, .seed = 3, .run_eagerly = mode->eager);
     if (!kt) return;
     char file[64];
     snprintf(file, sizeof file, "fit_%s", c->name);
@@ -180,14 +185,17 @@ static void run_case(const fit_case *c, const golden_mode *mode)
     for (int64_t i = 0; i < n_classes; i++) classes[i] = (kt_class_weight){ i, golden_at(weights, i) };
     kt_array split = kt_arrays_get(golden, "validation_split");
     counter count = { .epochs = 0 };
-    kt_fit(model, golden_need(golden, "x"), golden_need(golden, "y"), .sample_weight = kt_arrays_get(golden, "sample_weight"),
-           .batch_size = whole(golden, "batch_size"), .epochs = whole(golden, "epochs"), .initial_epoch = whole(golden, "initial_epoch"),
-           .steps_per_epoch = whole(golden, "steps_per_epoch"), .validation_split = split.data ? golden_at(split, 0) : 0,
-           .validation_x = kt_arrays_get(golden, "x_val"), .validation_y = kt_arrays_get(golden, "y_val"),
+    kt_fit(model, golden_need(golden, "x"), golden_need(golden, "y"),
+           .sample_weight = kt_arrays_get(golden, "sample_weight"), .batch_size = whole(golden, "batch_size"),
+           .epochs = whole(golden, "epochs"), .initial_epoch = whole(golden, "initial_epoch"),
+           .steps_per_epoch = whole(golden, "steps_per_epoch"),
+           .validation_split = split.data ? golden_at(split, 0) : 0, .validation_x = kt_arrays_get(golden, "x_val"),
+           .validation_y = kt_arrays_get(golden, "y_val"),
            .validation_sample_weight = kt_arrays_get(golden, "sample_weight_val"),
-           .validation_batch_size = whole(golden, "validation_batch_size"), .validation_steps = whole(golden, "validation_steps"),
-           .validation_freq = whole(golden, "validation_freq"), .no_shuffle = true, .class_weight = n_classes ? classes : NULL,
-           .class_weight_count = n_classes, .callbacks = { kt_callback_of(&counter_class, &count), c->callback });
+           .validation_batch_size = whole(golden, "validation_batch_size"),
+           .validation_steps = whole(golden, "validation_steps"), .validation_freq = whole(golden, "validation_freq"),
+           .no_shuffle = true, .class_weight = n_classes ? classes : NULL, .class_weight_count = n_classes,
+           .callbacks = { kt_callback_of(&counter_class, &count), c->callback });
     assert_fine(kt);
     kt_array steps = golden_need(golden, "steps");
     assert_int_equal(count.epochs, golden_count(steps));
@@ -210,11 +218,23 @@ static void test_goldens(void **state)
         { .name = "validation_data", .metrics = { "mae" } },
         { .name = "validation_weighted", .metrics = { "mae" }, .weighted = { "mae", "mse" } },
         { .name = "sample_weight", .metrics = { "mae" }, .weighted = { "mae", "mse" } },
-        { .name = "class_weight", .head = "softmax", .loss = "sparse_categorical_crossentropy", .metrics = { "accuracy" },
-          .weighted = { "accuracy" }, .rate = 0.2 },
+        { .name = "class_weight",
+          .head = "softmax",
+          .loss = "sparse_categorical_crossentropy",
+          .metrics = { "accuracy" },
+          .weighted = { "accuracy" },
+          .rate = 0.2 },
         { .name = "accuracy_sparse", .from_logits = true, .metrics = { "accuracy" }, .rate = 0.2 },
-        { .name = "accuracy_categorical", .head = "softmax", .loss = "categorical_crossentropy", .metrics = { "accuracy" }, .rate = 0.2 },
-        { .name = "accuracy_binary", .head = "sigmoid", .loss = "binary_crossentropy", .metrics = { "accuracy", "mse" }, .rate = 0.2 },
+        { .name = "accuracy_categorical",
+          .head = "softmax",
+          .loss = "categorical_crossentropy",
+          .metrics = { "accuracy" },
+          .rate = 0.2 },
+        { .name = "accuracy_binary",
+          .head = "sigmoid",
+          .loss = "binary_crossentropy",
+          .metrics = { "accuracy", "mse" },
+          .rate = 0.2 },
         { .name = "regularized", .regularized = true, .metrics = { "mse" } },
         { .name = "rmse", .metrics = { "root_mean_squared_error", "mean_absolute_error" } },
         { .name = "initial_epoch" },
@@ -227,10 +247,18 @@ static void test_goldens(void **state)
         { .name = "early_stopping", .rate = 0.1, EARLY(.patience = 2) },
         { .name = "early_stopping_complete", .rate = 0.4, EARLY(.patience = 5, .restore_best_weights = true) },
         { .name = "early_stopping_delta", .rate = 0.2, EARLY(.patience = 2, .min_delta = 0.02) },
-        { .name = "early_stopping_start", .rate = 0.5, EARLY("loss", .patience = 1, .min_delta = 0.01, .start_from_epoch = 4) },
-        { .name = "early_stopping_baseline", .rate = 0.2, EARLY(.patience = 3, .baseline = 0.01, .has_baseline = true) },
-        { .name = "early_stopping_max", .head = "softmax", .loss = "sparse_categorical_crossentropy", .metrics = { "accuracy" },
-          .rate = 0.5, EARLY("val_accuracy", .patience = 2, .restore_best_weights = true) },
+        { .name = "early_stopping_start",
+          .rate = 0.5,
+          EARLY("loss", .patience = 1, .min_delta = 0.01, .start_from_epoch = 4) },
+        { .name = "early_stopping_baseline",
+          .rate = 0.2,
+          EARLY(.patience = 3, .baseline = 0.01, .has_baseline = true) },
+        { .name = "early_stopping_max",
+          .head = "softmax",
+          .loss = "sparse_categorical_crossentropy",
+          .metrics = { "accuracy" },
+          .rate = 0.5,
+          EARLY("val_accuracy", .patience = 2, .restore_best_weights = true) },
         { .name = "text_run", .metrics = { "mae" } },
         { .name = "mission_custom_layer", .log_net = true },
         { .name = "mission_custom_loss", .plain_net = true },
@@ -255,7 +283,8 @@ static void test_dataset(void **state)
         kt_array x = golden_need(golden, "x"), y = golden_need(golden, "y");
         kt_class_weight classes[] = { { 1, 2.5 }, { 3, 0.25 } };
         if (kind == 0) {
-            kt_fit(model, x, y, .batch_size = 16, .epochs = 3, .shuffle_seed = 9, .class_weight = classes, .class_weight_count = 2);
+            kt_fit(model, x, y, .batch_size = 16, .epochs = 3, .shuffle_seed = 9, .class_weight = classes,
+                   .class_weight_count = 2);
         } else {
             kt_dataset *data = kt_dataset_new(kt, x, y, .batch_size = 16, .shuffle = true, .seed = 9, .prefetch = 2);
             kt_fit(model, .data = data, .epochs = 3, .class_weight = classes, .class_weight_count = 2);
@@ -278,7 +307,8 @@ static void test_shuffle(void **state)
         kt_arrays *golden = golden_open(kt, "fit_plain");
         kt_model *model = golden_net(kt, golden, NULL);
         kt_compile(model, .optimizer = kt_sgd(0.05), .loss = "mse");
-        kt_fit(model, golden_need(golden, "x"), golden_need(golden, "y"), .batch_size = 16, .epochs = 2, .shuffle_seed = seeds[i]);
+        kt_fit(model, golden_need(golden, "x"), golden_need(golden, "y"), .batch_size = 16, .epochs = 2,
+               .shuffle_seed = seeds[i]);
         losses[i] = kt_history_value(kt_model_history(model), "loss", 1);
         assert_fine(kt);
         kt_context_free(kt);
@@ -295,7 +325,8 @@ static void test_on_batch(void **state)
     kt_arrays *golden = golden_open(kt, "fit_plain");
     kt_model *model = golden_net(kt, golden, NULL);
     kt_compile(model, .optimizer = kt_sgd(0.05), .loss = "mse", .metrics = { "mae" });
-    kt_array x = golden_rows(golden_need(golden, "x"), 0, 16), y = golden_rows(golden_need(golden, "y"), 0, 16), none = { .data = NULL };
+    kt_array x = golden_rows(golden_need(golden, "x"), 0, 16), y = golden_rows(golden_need(golden, "y"), 0, 16),
+             none = { .data = NULL };
     kt_logs *logs = kt_logs_new(kt);
     double before, during, after;
     assert_int_equal(kt_test_on_batch(model, x, y, none, logs), KT_OK);

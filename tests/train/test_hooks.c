@@ -16,7 +16,8 @@ static kt_status note(void *self, const char *hook, int64_t index, kt_logs *logs
     const recorder *r = self;
     char line[512];
     int n = snprintf(line, sizeof line, "%s%s ", r->label, hook);
-    n += index < 0 ? snprintf(line + n, sizeof line - (size_t)n, "- ") : snprintf(line + n, sizeof line - (size_t)n, "%lld ", (long long)index);
+    n += index < 0 ? snprintf(line + n, sizeof line - (size_t)n, "- ")
+                   : snprintf(line + n, sizeof line - (size_t)n, "%lld ", (long long)index);
     for (int64_t i = 0; i < kt_logs_count(logs); i++)
         n += snprintf(line + n, sizeof line - (size_t)n, "%s%s", i ? "," : "", kt_logs_name(logs, i));
     if (kt_logs_count(logs) == 0) n += snprintf(line + n, sizeof line - (size_t)n, "-");
@@ -25,23 +26,41 @@ static kt_status note(void *self, const char *hook, int64_t index, kt_logs *logs
     return KT_OK;
 }
 
-#define NOTE(hook) \
-    static kt_status note_##hook(void *self, kt_loop *loop, kt_logs *logs) { (void)loop; return note(self, #hook, -1, logs); }
-#define NOTE_AT(hook) \
-    static kt_status note_##hook(void *self, kt_loop *loop, int64_t i, kt_logs *logs) { (void)loop; return note(self, #hook, i, logs); }
-NOTE(on_train_begin) NOTE(on_train_end) NOTE(on_test_begin) NOTE(on_test_end) NOTE(on_predict_begin) NOTE(on_predict_end)
-NOTE_AT(on_epoch_begin) NOTE_AT(on_epoch_end) NOTE_AT(on_train_batch_begin) NOTE_AT(on_train_batch_end)
-NOTE_AT(on_test_batch_begin) NOTE_AT(on_test_batch_end) NOTE_AT(on_predict_batch_begin) NOTE_AT(on_predict_batch_end)
+#define NOTE(hook)                                                                                                     \
+    static kt_status note_##hook(void *self, kt_loop *loop, kt_logs *logs)                                             \
+    {                                                                                                                  \
+        (void)loop;                                                                                                    \
+        return note(self, #hook, -1, logs);                                                                            \
+    }
+#define NOTE_AT(hook)                                                                                                  \
+    static kt_status note_##hook(void *self, kt_loop *loop, int64_t i, kt_logs *logs)                                  \
+    {                                                                                                                  \
+        (void)loop;                                                                                                    \
+        return note(self, #hook, i, logs);                                                                             \
+    }
+NOTE(on_train_begin)
+NOTE(on_train_end) NOTE(on_test_begin) NOTE(on_test_end) NOTE(on_predict_begin) NOTE(on_predict_end)
+    NOTE_AT(on_epoch_begin) NOTE_AT(on_epoch_end) NOTE_AT(on_train_batch_begin) NOTE_AT(on_train_batch_end)
+        NOTE_AT(on_test_batch_begin) NOTE_AT(on_test_batch_end) NOTE_AT(on_predict_batch_begin)
+            NOTE_AT(on_predict_batch_end)
 
-static const kt_callback_class recorder_class = {
-    .name = "recorder",
-    .on_train_begin = note_on_train_begin, .on_train_end = note_on_train_end, .on_test_begin = note_on_test_begin,
-    .on_test_end = note_on_test_end, .on_predict_begin = note_on_predict_begin, .on_predict_end = note_on_predict_end,
-    .on_epoch_begin = note_on_epoch_begin, .on_epoch_end = note_on_epoch_end,
-    .on_train_batch_begin = note_on_train_batch_begin, .on_train_batch_end = note_on_train_batch_end,
-    .on_test_batch_begin = note_on_test_batch_begin, .on_test_batch_end = note_on_test_batch_end,
-    .on_predict_batch_begin = note_on_predict_batch_begin, .on_predict_batch_end = note_on_predict_batch_end,
-};
+                static const kt_callback_class recorder_class = {
+                    .name = "recorder",
+                    .on_train_begin = note_on_train_begin,
+                    .on_train_end = note_on_train_end,
+                    .on_test_begin = note_on_test_begin,
+                    .on_test_end = note_on_test_end,
+                    .on_predict_begin = note_on_predict_begin,
+                    .on_predict_end = note_on_predict_end,
+                    .on_epoch_begin = note_on_epoch_begin,
+                    .on_epoch_end = note_on_epoch_end,
+                    .on_train_batch_begin = note_on_train_batch_begin,
+                    .on_train_batch_end = note_on_train_batch_end,
+                    .on_test_batch_begin = note_on_test_batch_begin,
+                    .on_test_batch_end = note_on_test_batch_end,
+                    .on_predict_batch_begin = note_on_predict_batch_begin,
+                    .on_predict_batch_end = note_on_predict_batch_end,
+                };
 
 static kt_status stop_at_batch_1(void *self, kt_loop *loop, int64_t batch, kt_logs *logs)
 {
@@ -121,7 +140,8 @@ static void test_order(void **state)
     run_end(&t, "hooks_evaluate.txt");
 
     run_begin(&t);
-    FIT(t, .epochs = 5, .validation_split = 0.4, .callbacks = { kt_early_stopping(.patience = 1, .min_delta = 100), RECORD(t) });
+    FIT(t, .epochs = 5, .validation_split = 0.4,
+        .callbacks = { kt_early_stopping(.patience = 1, .min_delta = 100), RECORD(t) });
     run_end(&t, "hooks_early_stopping.txt");
 
     run_begin(&t);
@@ -130,7 +150,8 @@ static void test_order(void **state)
 
     run_begin(&t);
     recorder second = { &t.lines, "second:" };
-    FIT(t, .epochs = 1, .callbacks = { RECORD(t), kt_callback_of(&adder_class, NULL), kt_callback_of(&recorder_class, &second) });
+    FIT(t, .epochs = 1,
+        .callbacks = { RECORD(t), kt_callback_of(&adder_class, NULL), kt_callback_of(&recorder_class, &second) });
     run_end(&t, "hooks_two_callbacks.txt");
 
     run_begin(&t);
@@ -184,8 +205,8 @@ static void compare_csv(const char *path, const char *golden)
     free(want);
 }
 
-static void csv_case(const char *golden, int times, const char *before, int64_t epochs, double split, int64_t freq, const char *separator,
-                     bool append)
+static void csv_case(const char *golden, int times, const char *before, int64_t epochs, double split, int64_t freq,
+                     const char *separator, bool append)
 {
     char folder[256], path[300];
     make_folder(folder, sizeof folder);
@@ -216,8 +237,23 @@ static void test_csv(void **state)
 static void test_csv_values(void **state)
 {
     (void)state;
-    const double values[] = { 0.1, 0.5, 1.0 / 3, 1e-5, 1e-4, 1e16, 123456789012345680.0, 1e15, 5e-324, 1.7976931348623157e308,
-                              0.10000000149011612, 2.0, -0.0, 100.0, (double)NAN, (double)INFINITY, -(double)INFINITY };
+    const double values[] = { 0.1,
+                              0.5,
+                              1.0 / 3,
+                              1e-5,
+                              1e-4,
+                              1e16,
+                              123456789012345680.0,
+                              1e15,
+                              5e-324,
+                              1.7976931348623157e308,
+                              0.10000000149011612,
+                              2.0,
+                              -0.0,
+                              100.0,
+                              (double)NAN,
+                              (double)INFINITY,
+                              -(double)INFINITY };
     char folder[256], path[300], line[64];
     make_folder(folder, sizeof folder);
     snprintf(path, sizeof path, "%s/log.csv", folder);
@@ -275,7 +311,9 @@ static kt_status refuse(void *self, kt_loop *loop, int64_t batch, kt_logs *logs)
     return batch == 2 ? KT_ERR_VALUE : KT_OK;
 }
 static void count_release(void *self) { *(int *)self += 100; }
-static const kt_callback_class refuser_class = { .name = "refuser", .on_train_batch_end = refuse, .release = count_release };
+static const kt_callback_class refuser_class = { .name = "refuser",
+                                                 .on_train_batch_end = refuse,
+                                                 .release = count_release };
 
 static void test_errors(void **state)
 {
@@ -296,7 +334,8 @@ static void test_errors(void **state)
     assert_error(t.kt, KT_ERR_NAME, "did you mean 'batch'");
     assert_int_equal(FIT(t, .callbacks = { kt_learning_rate_scheduler() }), KT_ERR_VALUE);
     assert_error(t.kt, KT_ERR_VALUE, "schedule");
-    assert_int_equal(FIT(t, .epochs = 2, .callbacks = { kt_early_stopping("losss") }), KT_OK); /* nothing of that name: nothing happens */
+    assert_int_equal(FIT(t, .epochs = 2, .callbacks = { kt_early_stopping("losss") }),
+                     KT_OK); /* nothing of that name: nothing happens */
     run_end(&t, NULL);
 }
 
@@ -306,7 +345,9 @@ static void test_direction(void **state)
     (void)state;
     run t;
     run_begin(&t);
-    assert_int_equal(FIT(t, .epochs = 2, .callbacks = { kt_callback_of(&adder_class, NULL), kt_early_stopping("extra") }), KT_ERR_VALUE);
+    assert_int_equal(FIT(t, .epochs = 2,
+                         .callbacks = { kt_callback_of(&adder_class, NULL), kt_early_stopping("extra") }),
+                     KT_ERR_VALUE);
     assert_error(t.kt, KT_ERR_VALUE, "mode");
     run_end(&t, NULL);
 }
@@ -321,7 +362,9 @@ static void test_nan(void **state)
     bad[20] = (float)NAN;
     kt_array y = t.y;
     y.data = bad;
-    assert_int_equal(kt_fit(t.model, t.x, y, .batch_size = 8, .no_shuffle = true, .callbacks = { kt_terminate_on_nan(true) }), KT_ERR_NAN);
+    assert_int_equal(kt_fit(t.model, t.x, y, .batch_size = 8, .no_shuffle = true,
+                            .callbacks = { kt_terminate_on_nan(true) }),
+                     KT_ERR_NAN);
     assert_error(t.kt, KT_ERR_NAN, "batch 1");
     run_end(&t, NULL);
 }

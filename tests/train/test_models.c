@@ -54,7 +54,8 @@ static kt_model *make_nested(kt_context *kt)
 {
     kt_model *innermost = kt_sequential(kt, kt_dense(4, .activation = "sigmoid"));
     kt_model *inner = kt_sequential(kt, kt_dense(5, .activation = "relu"), kt_existing(kt_model_layer(innermost)));
-    return kt_sequential(kt, kt_input(6), kt_dense(8, .activation = "tanh"), kt_existing(kt_model_layer(inner)), kt_dense(2));
+    return kt_sequential(kt, kt_input(6), kt_dense(8, .activation = "tanh"), kt_existing(kt_model_layer(inner)),
+                         kt_dense(2));
 }
 
 static void style_case(const char *name, kt_model *(*make)(kt_context *kt), const golden_mode *mode)
@@ -300,7 +301,9 @@ static void test_fit_mistakes(void **state)
     assert_error(kt, KT_ERR_NAME, "did you mean 'mse'");
     assert_int_equal(kt_compile(model, .optimizer = kt_adam(), .loss = "mse", .metrics = { "maee" }), KT_ERR_NAME);
     assert_error(kt, KT_ERR_NAME, "did you mean 'mae'");
-    assert_int_equal(kt_compile(model, .optimizer = kt_adam(), .loss = "mse", .loss_spec = kt_mean_squared_error_loss()), KT_ERR_VALUE);
+    assert_int_equal(kt_compile(model, .optimizer = kt_adam(), .loss = "mse",
+                                .loss_spec = kt_mean_squared_error_loss()),
+                     KT_ERR_VALUE);
     assert_error(kt, KT_ERR_VALUE, "one of loss");
     assert_int_equal(kt_compile(model, .optimizer = kt_adam()), KT_OK);
     assert_int_equal(kt_fit(model, ax, ay), KT_ERR_VALUE);
@@ -361,9 +364,13 @@ static void test_dtypes(void **state)
         int64_t ids[8];
         for (int i = 0; i < 24; i++) doubles[i] = floats[i] = bytes[i] = (unsigned char)(i * 7 % 5);
         for (int i = 0; i < 8; i++) ids[i] = labels[i] = (unsigned char)(i % 3);
-        kt_model *model = kt_sequential(kt, kt_input(3), kt_dense(3, .activation = "softmax", .kernel_initializer = "ones"));
-        kt_compile(model, .optimizer = kt_sgd(0.1), .loss = "sparse_categorical_crossentropy", .metrics = { "accuracy" });
-        kt_array x = kind == 0 ? kt_floats(floats, 8, 3) : kind == 1 ? kt_doubles(doubles, 8, 3) : kt_array_of(bytes, KT_UINT8, KT_SHAPE(8, 3));
+        kt_model *model =
+            kt_sequential(kt, kt_input(3), kt_dense(3, .activation = "softmax", .kernel_initializer = "ones"));
+        kt_compile(model, .optimizer = kt_sgd(0.1), .loss = "sparse_categorical_crossentropy",
+                   .metrics = { "accuracy" });
+        kt_array x = kind == 0   ? kt_floats(floats, 8, 3)
+                     : kind == 1 ? kt_doubles(doubles, 8, 3)
+                                 : kt_array_of(bytes, KT_UINT8, KT_SHAPE(8, 3));
         kt_array y = kind == 2 ? kt_array_of(labels, KT_UINT8, KT_SHAPE(8)) : kt_array_of(ids, KT_INT64, KT_SHAPE(8));
         kt_fit(model, x, y, .epochs = 3, .no_shuffle = true);
         assert_fine(kt);
@@ -399,7 +406,8 @@ static void test_weights_file(void **state)
     assert_error(kt, KT_ERR_IO, "nowhere");
     assert_int_not_equal(kt_load_weights(model, other), KT_OK);
     kt_clear_error(kt);
-    kt_model *wider = kt_sequential(kt, kt_input(3), kt_dense(5, .name = "dense"), kt_normalization(.name = "normalization"), kt_dense(2, .name = "head"));
+    kt_model *wider = kt_sequential(kt, kt_input(3), kt_dense(5, .name = "dense"),
+                                    kt_normalization(.name = "normalization"), kt_dense(2, .name = "head"));
     kt_variable_fill(kt_weights(wider).at[0], 7);
     assert_int_equal(kt_load_weights(wider, path), KT_ERR_SHAPE);
     assert_error(kt, KT_ERR_SHAPE, "dense/kernel");
@@ -428,7 +436,8 @@ static void test_predict_into(void **state)
         { .backend = "cpu", .floatx = KT_FLOAT32 }, { .backend = "cpu", .floatx = KT_FLOAT64 },
     };
     for (int m = 0; m < 5; m++) {
-        kt_context *kt = kt_context_new(.backend = modes[m % 4].backend, .floatx = modes[m % 4].floatx, .run_eagerly = m == 4);
+        kt_context *kt =
+            kt_context_new(.backend = modes[m % 4].backend, .floatx = modes[m % 4].floatx, .run_eagerly = m == 4);
         kt_model *model = kt_sequential(kt, kt_input(5), kt_dense(16, .activation = "relu"), kt_dense(3));
         float x[20], y[12], again[12];
         fill(x, 20, 0.7);
@@ -440,7 +449,8 @@ static void test_predict_into(void **state)
         for (int i = 0; i < 4; i++) assert_int_equal(kt_predict_into(model, 1, x + 5 * i, 5, again + 3 * i, 3), KT_OK);
         for (int i = 0; i < 12; i++) assert_true(fabs((double)(again[i] - y[i])) < 1e-6);
         kt_memory_use before = kt_memory(kt);
-        for (int i = 0; i < 100 && m != 4; i++) kt_predict_into(model, 1 + i % 3, x, (1 + i % 3) * 5, y, (1 + i % 3) * 3);
+        for (int i = 0; i < 100 && m != 4; i++)
+            kt_predict_into(model, 1 + i % 3, x, (1 + i % 3) * 5, y, (1 + i % 3) * 3);
         assert_int_equal(kt_memory(kt).allocations, m == 4 ? kt_memory(kt).allocations : before.allocations);
         assert_int_equal(kt_predict_into(model, 1, x, 4, y, 3), KT_ERR_SHAPE);
         assert_error(kt, KT_ERR_SHAPE, "expected 5 numbers");
@@ -499,10 +509,12 @@ static void test_predict_mistakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_styles),         cmocka_unit_test(test_ops_between),        cmocka_unit_test(test_many_inputs),
-        cmocka_unit_test(test_random_between), cmocka_unit_test(test_no_effects),         cmocka_unit_test(test_symbol_mistakes),
-        cmocka_unit_test(test_names),          cmocka_unit_test(test_sequential_mistakes), cmocka_unit_test(test_fit_mistakes),
-        cmocka_unit_test(test_dtypes),         cmocka_unit_test(test_weights_file),       cmocka_unit_test(test_predict_into),
+        cmocka_unit_test(test_styles),          cmocka_unit_test(test_ops_between),
+        cmocka_unit_test(test_many_inputs),     cmocka_unit_test(test_random_between),
+        cmocka_unit_test(test_no_effects),      cmocka_unit_test(test_symbol_mistakes),
+        cmocka_unit_test(test_names),           cmocka_unit_test(test_sequential_mistakes),
+        cmocka_unit_test(test_fit_mistakes),    cmocka_unit_test(test_dtypes),
+        cmocka_unit_test(test_weights_file),    cmocka_unit_test(test_predict_into),
         cmocka_unit_test(test_predict_follows), cmocka_unit_test(test_predict_mistakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,7 +73,8 @@ static void call(drive *d, char *line)
         kt_logs_set(logs, entry, strtod(equals + 1, NULL));
     }
     if (hook == KT_ON_EPOCH_BEGIN) d->loop.fitting = true;
-    kt_status status = strcmp(index, "-") == 0 ? kt_loop_hook(&d->loop, hook, logs) : kt_loop_hook_at(&d->loop, hook, atoll(index), logs);
+    kt_status status = strcmp(index, "-") == 0 ? kt_loop_hook(&d->loop, hook, logs)
+                                               : kt_loop_hook_at(&d->loop, hook, atoll(index), logs);
     assert_int_equal(status, KT_OK);
     kt_logs_free(logs);
 }
@@ -120,10 +121,12 @@ static char *masked(const char *text)
         char *line = strndup(from, (size_t)(text + n - from)), *p = line;
         for (size_t last = strlen(line); last && line[last - 1] == ' ';) line[--last] = 0;
         for (bool bar = strstr(line, "━") != NULL, timed = false; *p; p++) {
-            bool starts = p > line && (p[-1] == ' ' || (p > line + 3 && strncmp(p - 4, "\033[1m", 4) == 0)) && *p >= '0' && *p <= '9';
+            bool starts = p > line && (p[-1] == ' ' || (p > line + 3 && strncmp(p - 4, "\033[1m", 4) == 0)) &&
+                          *p >= '0' && *p <= '9';
             size_t digits = strspn(p, "0123456789");
             const char *unit = p + digits;
-            bool per = starts && (strncmp(unit, "s/", 2) == 0 || strncmp(unit, "ms/", 3) == 0 || strncmp(unit, "us/", 3) == 0);
+            bool per =
+                starts && (strncmp(unit, "s/", 2) == 0 || strncmp(unit, "ms/", 3) == 0 || strncmp(unit, "us/", 3) == 0);
             bool whole = starts && unit[0] == 's' && (bar ? unit[1] == '\033' : unit[1] == ' ') && !timed;
             if (per) {
                 words_add(&out, "<t>");
@@ -168,9 +171,11 @@ static void do_predict(kt_model *model, kt_array x, kt_array y, int verbose)
 static void test_runs(void **state)
 {
     (void)state;
-    const struct { const char *golden; run_action *action; int verbose; } cases[] = {
-        { "progbar_fit_1.txt", do_fit, 1 },           { "progbar_fit_1_one_epoch.txt", do_fit_one, 0 }, { "progbar_fit_2.txt", do_fit, 2 },
-        { "progbar_fit_2_one_epoch.txt", do_fit_one, 2 }, { "progbar_evaluate_1.txt", do_evaluate, 1 }, { "progbar_evaluate_2.txt", do_evaluate, 2 },
+    const struct { const char *golden; run_action *action; int verbose;
+    } cases[] = {
+        { "progbar_fit_1.txt", do_fit, 1 },           { "progbar_fit_1_one_epoch.txt", do_fit_one, 0 },
+        { "progbar_fit_2.txt", do_fit, 2 },           { "progbar_fit_2_one_epoch.txt", do_fit_one, 2 },
+        { "progbar_evaluate_1.txt", do_evaluate, 1 }, { "progbar_evaluate_2.txt", do_evaluate, 2 },
         { "progbar_predict_1.txt", do_predict, 1 },   { "progbar_predict_2.txt", do_predict, 2 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -213,9 +218,11 @@ static void test_messages(void **state)
     kt_model *model = golden_net(kt, golden, NULL);
     kt_compile(model, .optimizer = kt_sgd(0.05), .loss = "mse");
     kt_fit(model, golden_need(golden, "x"), golden_need(golden, "y"), .epochs = 9, .verbose = KT_QUIET,
-           .callbacks = { kt_early_stopping("loss", .min_delta = 100, .patience = 1, .restore_best_weights = true, .verbose = 1) });
+           .callbacks = { kt_early_stopping("loss", .min_delta = 100, .patience = 1, .restore_best_weights = true,
+                                            .verbose = 1) });
     assert_fine(kt);
-    assert_string_equal(printed.data, "Epoch 2: early stopping\nRestoring model weights from the end of the best epoch: 1.\n");
+    assert_string_equal(printed.data,
+                        "Epoch 2: early stopping\nRestoring model weights from the end of the best epoch: 1.\n");
     free(printed.data);
     kt_context_free(kt);
 }
@@ -227,23 +234,23 @@ static void test_summary(void **state)
     (void)state;
     words printed = { NULL, 0, 0 };
     kt_context *kt = kt_context_new(.backend = "ref", .print = words_print, .print_user = &printed);
-    kt_model *model = kt_sequential(kt, kt_input(784), kt_dense(512, .activation = "relu"), kt_dropout(0.2), kt_dense(10, .frozen = true));
+    kt_model *model = kt_sequential(kt, kt_input(784), kt_dense(512, .activation = "relu"), kt_dropout(0.2),
+                                    kt_dense(10, .frozen = true));
     kt_summary(model);
     assert_fine(kt);
-    assert_string_equal(printed.data,
-        "\033[1mModel: \"sequential\"\033[0m\n"
-        "┏━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━┓\n"
-        "┃ Layer (type)                    ┃ Output Shape           ┃       Param # ┃\n"
-        "┡━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━┩\n"
-        "│ dense (Dense)                   │ (None, 512)            │       401,920 │\n"
-        "├─────────────────────────────────┼────────────────────────┼───────────────┤\n"
-        "│ dropout (Dropout)               │ (None, 512)            │             0 │\n"
-        "├─────────────────────────────────┼────────────────────────┼───────────────┤\n"
-        "│ dense_1 (Dense)                 │ (None, 10)             │         5,130 │\n"
-        "└─────────────────────────────────┴────────────────────────┴───────────────┘\n"
-        " Total params: 407,050 (1.55 MB)\n"
-        " Trainable params: 401,920 (1.53 MB)\n"
-        " Non-trainable params: 5,130 (20.04 KB)\n");
+    assert_string_equal(printed.data, "\033[1mModel: \"sequential\"\033[0m\n"
+                                      "┏━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━┓\n"
+                                      "┃ Layer (type)                    ┃ Output Shape           ┃       Param # ┃\n"
+                                      "┡━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━┩\n"
+                                      "│ dense (Dense)                   │ (None, 512)            │       401,920 │\n"
+                                      "├─────────────────────────────────┼────────────────────────┼───────────────┤\n"
+                                      "│ dropout (Dropout)               │ (None, 512)            │             0 │\n"
+                                      "├─────────────────────────────────┼────────────────────────┼───────────────┤\n"
+                                      "│ dense_1 (Dense)                 │ (None, 10)             │         5,130 │\n"
+                                      "└─────────────────────────────────┴────────────────────────┴───────────────┘\n"
+                                      " Total params: 407,050 (1.55 MB)\n"
+                                      " Trainable params: 401,920 (1.53 MB)\n"
+                                      " Non-trainable params: 5,130 (20.04 KB)\n");
     free(printed.data);
     kt_context_free(kt);
 }
@@ -258,26 +265,25 @@ static void test_summary_graph(void **state)
     kt_model *model = kt_model_new(x, kt_add(h, kt_apply_layer(kt_dense(64, .name = "a_long_name_that_wraps"), h)));
     kt_summary(model);
     assert_fine(kt);
-    assert_string_equal(printed.data,
-        "\033[1mModel: \"functional\"\033[0m\n"
-        "┏━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━┓\n"
-        "┃ Layer (type)        ┃ Output Shape      ┃    Param # ┃ Connected to      ┃\n"
-        "┡━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━┩\n"
-        "│ input_layer         │ (None, 10)        │          0 │ -                 │\n"
-        "│ (InputLayer)        │                   │            │                   │\n"
-        "├─────────────────────┼───────────────────┼────────────┼───────────────────┤\n"
-        "│ dense (Dense)       │ (None, 64)        │        704 │ input_layer[0][0] │\n"
-        "├─────────────────────┼───────────────────┼────────────┼───────────────────┤\n"
-        "│ a_long_name_that_wr │ (None, 64)        │      4,160 │ dense[0][0]       │\n"
-        "│ aps (Dense)         │                   │            │                   │\n"
-        "├─────────────────────┼───────────────────┼────────────┼───────────────────┤\n"
-        "│ add (op)            │ (None, 64)        │          0 │ dense[0][0],      │\n"
-        "│                     │                   │            │ a_long_name_that_ │\n"
-        "│                     │                   │            │ wraps[0][0]       │\n"
-        "└─────────────────────┴───────────────────┴────────────┴───────────────────┘\n"
-        " Total params: 4,864 (19.00 KB)\n"
-        " Trainable params: 4,864 (19.00 KB)\n"
-        " Non-trainable params: 0 (0.00 B)\n");
+    assert_string_equal(printed.data, "\033[1mModel: \"functional\"\033[0m\n"
+                                      "┏━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━┓\n"
+                                      "┃ Layer (type)        ┃ Output Shape      ┃    Param # ┃ Connected to      ┃\n"
+                                      "┡━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━┩\n"
+                                      "│ input_layer         │ (None, 10)        │          0 │ -                 │\n"
+                                      "│ (InputLayer)        │                   │            │                   │\n"
+                                      "├─────────────────────┼───────────────────┼────────────┼───────────────────┤\n"
+                                      "│ dense (Dense)       │ (None, 64)        │        704 │ input_layer[0][0] │\n"
+                                      "├─────────────────────┼───────────────────┼────────────┼───────────────────┤\n"
+                                      "│ a_long_name_that_wr │ (None, 64)        │      4,160 │ dense[0][0]       │\n"
+                                      "│ aps (Dense)         │                   │            │                   │\n"
+                                      "├─────────────────────┼───────────────────┼────────────┼───────────────────┤\n"
+                                      "│ add (op)            │ (None, 64)        │          0 │ dense[0][0],      │\n"
+                                      "│                     │                   │            │ a_long_name_that_ │\n"
+                                      "│                     │                   │            │ wraps[0][0]       │\n"
+                                      "└─────────────────────┴───────────────────┴────────────┴───────────────────┘\n"
+                                      " Total params: 4,864 (19.00 KB)\n"
+                                      " Trainable params: 4,864 (19.00 KB)\n"
+                                      " Non-trainable params: 0 (0.00 B)\n");
     free(printed.data);
     kt_context_free(kt);
 }

@@ -50,7 +50,9 @@ static kt_status count_step(void *self, kt_loop *loop, int64_t batch, kt_logs *l
     ((ended *)self)->steps++;
     return KT_OK;
 }
-static const kt_callback_class ended_class = { .name = "ended", .on_train_end = count_end, .on_train_batch_end = count_step };
+static const kt_callback_class ended_class = { .name = "ended",
+                                               .on_train_end = count_end,
+                                               .on_train_batch_end = count_step };
 
 static void *cancel_soon(void *arg)
 {
@@ -79,7 +81,8 @@ static void test_cancel_thread(void **state)
     ended e = { .epochs = 0 };
     pthread_t thread;
     pthread_create(&thread, NULL, cancel_soon, kt);
-    kt_status status = kt_fit(model, X(d), Y(d), .epochs = 100000000, .callbacks = { kt_callback_of(&ended_class, &e) });
+    kt_status status =
+        kt_fit(model, X(d), Y(d), .epochs = 100000000, .callbacks = { kt_callback_of(&ended_class, &e) });
     pthread_join(thread, NULL);
     after_cancel(kt, model, &e, status, &d);
     kt_context_free(kt);
@@ -106,7 +109,8 @@ static void test_cancel_signal(void **state)
     struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
     timer_create(CLOCK_MONOTONIC, &event, &timer);
     timer_settime(timer, 0, &(struct itimerspec){ .it_value = { 0, 20000000 } }, NULL);
-    kt_status status = kt_fit(model, X(d), Y(d), .epochs = 100000000, .callbacks = { kt_callback_of(&ended_class, &e) });
+    kt_status status =
+        kt_fit(model, X(d), Y(d), .epochs = 100000000, .callbacks = { kt_callback_of(&ended_class, &e) });
     timer_delete(timer);
     sigaction(SIGALRM, &old, NULL);
     after_cancel(kt, model, &e, status, &d);
@@ -139,7 +143,9 @@ static kt_status first_epoch(void *self, kt_loop *loop, int64_t epoch, kt_logs *
     if (epoch == 1) m->after_first = kt_memory(kt_loop_context(loop)).allocations;
     return KT_OK;
 }
-static const kt_callback_class memory_class = { .name = "memory", .on_train_batch_end = watch_memory, .on_epoch_begin = first_epoch };
+static const kt_callback_class memory_class = { .name = "memory",
+                                                .on_train_batch_end = watch_memory,
+                                                .on_epoch_begin = first_epoch };
 
 static kt_status look_at_logs(void *self, kt_loop *loop, int64_t batch, kt_logs *logs)
 {
@@ -164,7 +170,8 @@ static void test_no_allocation(void **state)
         memory_at m = { 0, 0 };
         assert_int_equal(kt_fit(model, X(d), Y(d), .batch_size = 12, .epochs = 8, .validation_split = 0.25,
                                 .callbacks = { kt_callback_of(&looker_class, NULL), kt_callback_of(&memory_class, &m),
-                                               kt_tensorboard(folder, .histogram_freq = 1, .update_freq = "batch") }), KT_OK);
+                                               kt_tensorboard(folder, .histogram_freq = 1, .update_freq = "batch") }),
+                         KT_OK);
         assert_true(m.after_first > 0);
         assert_int_equal(m.at_end, m.after_first);
         uint64_t before = kt_memory(kt).allocations;
@@ -216,11 +223,13 @@ static kt_status whole_program(failing *f, const data *d, const char *folder)
 {
     char path[300];
     snprintf(path, sizeof path, "%s/w.npz", folder);
-    kt_context *kt = kt_context_new(.backend = "ref", .allocator = { failing_allocate, failing_resize, failing_release, f });
+    kt_context *kt =
+        kt_context_new(.backend = "ref", .allocator = { failing_allocate, failing_resize, failing_release, f });
     if (!kt) return KT_ERR_MEMORY;
     kt_model *model = small_model(kt);
     kt_fit(model, X(*d), Y(*d), .batch_size = 24, .epochs = 2, .validation_split = 0.25,
-           .callbacks = { kt_tensorboard(folder, .histogram_freq = 1), kt_early_stopping(.patience = 1, .restore_best_weights = true) });
+           .callbacks = { kt_tensorboard(folder, .histogram_freq = 1),
+                          kt_early_stopping(.patience = 1, .restore_best_weights = true) });
     kt_logs *logs = kt_logs_new(kt);
     kt_evaluate(model, logs, X(*d), Y(*d));
     kt_arrays_free(kt_predict(model, X(*d)));
@@ -255,7 +264,9 @@ static void test_failing_allocations(void **state)
     for (int64_t n = 0; n < all; n++) {
         f = (failing){ .left = n };
         kt_status status = whole_program(&f, &d, folder);
-        if (f.live != 0) fail_msg("allocation %lld of %lld: %lld blocks were not given back", (long long)n, (long long)all, (long long)f.live);
+        if (f.live != 0)
+            fail_msg("allocation %lld of %lld: %lld blocks were not given back", (long long)n, (long long)all,
+                     (long long)f.live);
         /* The validation run's file may fail without harm: a log that cannot be written stops nothing. */
         if (status != KT_ERR_MEMORY && status != KT_OK && status != KT_ERR_IO)
             fail_msg("allocation %lld of %lld: '%s'", (long long)n, (long long)all, kt_status_name(status));
@@ -363,7 +374,8 @@ static void test_predict_inside(void **state)
     for (int with = 0; with < 2; with++) {
         kt_context *kt = test_context("cpu", KT_FLOAT32);
         kt_model *model = small_model(kt);
-        kt_fit(model, X(d), Y(d), .epochs = 4, .callbacks = { kt_callback_of(with ? &predictor_class : &looker_class, &d) });
+        kt_fit(model, X(d), Y(d), .epochs = 4,
+               .callbacks = { kt_callback_of(with ? &predictor_class : &looker_class, &d) });
         assert_fine(kt);
         losses[with] = kt_history_value(kt_model_history(model), "loss", 3);
         kt_context_free(kt);
@@ -394,9 +406,11 @@ static void test_random_steps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cancel_thread), cmocka_unit_test(test_cancel_signal),  cmocka_unit_test(test_no_allocation),
-        cmocka_unit_test(test_failing_allocations), cmocka_unit_test(test_two_contexts), cmocka_unit_test(test_trainable),
-        cmocka_unit_test(test_compile_inside), cmocka_unit_test(test_predict_inside), cmocka_unit_test(test_random_steps),
+        cmocka_unit_test(test_cancel_thread),  cmocka_unit_test(test_cancel_signal),
+        cmocka_unit_test(test_no_allocation),  cmocka_unit_test(test_failing_allocations),
+        cmocka_unit_test(test_two_contexts),   cmocka_unit_test(test_trainable),
+        cmocka_unit_test(test_compile_inside), cmocka_unit_test(test_predict_inside),
+        cmocka_unit_test(test_random_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,9 +34,12 @@ static kt_status csv_begin(void *self, kt_loop *loop, const void *config)
     c->file = -1;
     c->append = given->append;
     if (!given->filename || !given->filename[0])
-        return kt_fail(loop->kt, KT_ERR_VALUE, "CSVLogger: expected a file name, got %s", given->filename ? "\"\"" : "NULL");
+        return kt_fail(loop->kt, KT_ERR_VALUE, "CSVLogger: expected a file name, got %s",
+                       given->filename ? "\"\"" : "NULL");
     if (strlen(separator) != 1 || strchr("\"\r\n", separator[0]))
-        return kt_fail(loop->kt, KT_ERR_VALUE, "CSVLogger: expected a separator of one character such as \",\" or \"\\t\", got '%.16s'", separator);
+        return kt_fail(loop->kt, KT_ERR_VALUE,
+                       "CSVLogger: expected a separator of one character such as \",\" or \"\\t\", got '%.16s'",
+                       separator);
     c->filename = kt_copy_text(loop->kt, given->filename);
     c->separator = kt_copy_text(loop->kt, separator);
     return loop->kt->status;
@@ -64,8 +67,12 @@ static kt_status csv_train_begin(void *self, kt_loop *loop, kt_logs *logs)
     }
     c->file = open(c->filename, flags, 0666);
     if (c->file >= 0) return KT_OK;
-    return kt_fail(loop->kt, KT_ERR_IO, "CSVLogger: expected to write '%s', but the system refused (error %d: %s); does its folder exist?",
-                   c->filename, errno, errno == ENOENT ? "no such folder" : errno == EACCES ? "no permission" : "see errno");
+    return kt_fail(loop->kt, KT_ERR_IO,
+                   "CSVLogger: expected to write '%s', but the system refused (error %d: %s); does its folder exist?",
+                   c->filename, errno,
+                   errno == ENOENT   ? "no such folder"
+                   : errno == EACCES ? "no permission"
+                                     : "see errno");
 }
 
 static void write_line(const csv *c, const char *line, size_t n)
@@ -74,7 +81,8 @@ static void write_line(const csv *c, const char *line, size_t n)
         ssize_t done = write(c->file, line, n);
         if (done < 0 && errno == EINTR) continue;
         if (done <= 0) {
-            kt_remark(c->kt, "CSVLogger: '%s' cannot be written (error %d): a line is lost, training goes on", c->filename, errno);
+            kt_remark(c->kt, "CSVLogger: '%s' cannot be written (error %d): a line is lost, training goes on",
+                      c->filename, errno);
             return;
         }
         line += done;

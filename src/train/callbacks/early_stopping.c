@@ -37,10 +37,13 @@ static kt_status early_begin(void *self, kt_loop *loop, const void *config)
     else if (strcmp(mode, "max") == 0) e->direction = 1;
     else if (strcmp(mode, "auto") != 0) return kt_fail_name(kt, "mode of EarlyStopping", mode, modes);
     if (e->c.patience < 0 || e->c.start_from_epoch < 0)
-        return kt_fail(kt, KT_ERR_VALUE, "EarlyStopping: expected patience and start_from_epoch of 0 or more, got %lld and %lld",
+        return kt_fail(kt, KT_ERR_VALUE,
+                       "EarlyStopping: expected patience and start_from_epoch of 0 or more, got %lld and %lld",
                        (long long)e->c.patience, (long long)e->c.start_from_epoch);
     if (e->c.restore_best_weights && !loop->model)
-        return kt_fail(kt, KT_ERR_STATE, "EarlyStopping: restore_best_weights needs a model, the loop has none; give .model to kt_loop_new");
+        return kt_fail(kt, KT_ERR_STATE,
+                       "EarlyStopping: restore_best_weights needs a model, the loop has none; give .model to "
+                       "kt_loop_new");
     e->monitor = kt_intern(kt, e->c.monitor ? e->c.monitor : "val_loss");
     return kt->status;
 }
@@ -72,8 +75,10 @@ static kt_status find_direction(early *e, kt_loop *loop)
     if (strcmp(name, "loss") == 0) e->direction = -1;
     else if (metric) e->direction = kt_metric_higher_is_better(metric) ? 1 : -1;
     else
-        return kt_fail(e->kt, KT_ERR_VALUE, "EarlyStopping: expected a monitor whose direction is known, got '%s'; say .mode = \"min\" or "
-                                            ".mode = \"max\"", e->monitor);
+        return kt_fail(e->kt, KT_ERR_VALUE,
+                       "EarlyStopping: expected a monitor whose direction is known, got '%s'; say .mode = \"min\" or "
+                       ".mode = \"max\"",
+                       e->monitor);
     return KT_OK;
 }
 
@@ -94,7 +99,8 @@ static kt_status keep_weights(early *e, kt_model *model)
     for (int64_t i = 0; i < weights.count && i < e->n_weights; i++) {
         const kt_desc *desc = kt_desc_of(weights.at[i]);
         if (!e->weights[i]) e->weights[i] = kt_take(kt, kt_desc_elements(desc) * kt_dtype_size(desc->dtype) + 1);
-        if (!e->weights[i] || kt_read(weights.at[i], e->weights[i], desc->dtype, kt_desc_count(desc)) != KT_OK) return kt->status;
+        if (!e->weights[i] || kt_read(weights.at[i], e->weights[i], desc->dtype, kt_desc_count(desc)) != KT_OK)
+            return kt->status;
     }
     e->kept = true;
     return KT_OK;
@@ -105,7 +111,8 @@ static kt_status early_epoch_end(void *self, kt_loop *loop, int64_t epoch, kt_lo
     early *e = self;
     double value;
     if (!kt_logs_get(logs, e->monitor, &value)) {
-        if (!e->warned) kt_remark(e->kt, "EarlyStopping: '%s' is not among the logs; nothing is monitored until it is", e->monitor);
+        if (!e->warned)
+            kt_remark(e->kt, "EarlyStopping: '%s' is not among the logs; nothing is monitored until it is", e->monitor);
         e->warned = true;
         return KT_OK;
     }
@@ -139,7 +146,8 @@ static kt_status early_train_end(void *self, kt_loop *loop, kt_logs *logs)
         kt_loop_print(loop, "Epoch %lld: early stopping\n", (long long)e->stopped_epoch + 1);
     if (!e->c.restore_best_weights || !e->kept) return KT_OK;
     if (e->c.verbose > 0)
-        kt_loop_print(loop, "Restoring model weights from the end of the best epoch: %lld.\n", (long long)e->best_epoch + 1);
+        kt_loop_print(loop, "Restoring model weights from the end of the best epoch: %lld.\n",
+                      (long long)e->best_epoch + 1);
     kt_tensors weights = kt_weights(loop->model);
     kt_status status = KT_OK;
     for (int64_t i = 0; i < weights.count && i < e->n_weights && status == KT_OK; i++) {
@@ -150,7 +158,12 @@ static kt_status early_train_end(void *self, kt_loop *loop, kt_logs *logs)
 }
 
 const kt_callback_class kt_early_stopping_class = {
-    .name = "EarlyStopping", .config_size = sizeof(kt_early_stopping_config), .state_size = sizeof(early),
-    .begin = early_begin, .release = early_release, .on_train_begin = early_train_begin, .on_epoch_end = early_epoch_end,
+    .name = "EarlyStopping",
+    .config_size = sizeof(kt_early_stopping_config),
+    .state_size = sizeof(early),
+    .begin = early_begin,
+    .release = early_release,
+    .on_train_begin = early_train_begin,
+    .on_epoch_end = early_epoch_end,
     .on_train_end = early_train_end,
 };

@@ -13,7 +13,8 @@ static kt_status scheduler_begin(void *self, kt_loop *loop, const void *config)
 {
     const kt_learning_rate_scheduler_config *c = config;
     if (!c->schedule)
-        return kt_fail(loop->kt, KT_ERR_VALUE, "LearningRateScheduler: expected a function of epoch and rate, got NULL; give .schedule");
+        return kt_fail(loop->kt, KT_ERR_VALUE,
+                       "LearningRateScheduler: expected a function of epoch and rate, got NULL; give .schedule");
     ((scheduler *)self)->c = *c;
     return KT_OK;
 }
@@ -24,10 +25,14 @@ static kt_status scheduler_epoch_begin(void *self, kt_loop *loop, int64_t epoch,
     const scheduler *s = self;
     kt_context *kt = loop->kt;
     if (!loop->optimizer)
-        return kt_fail(kt, KT_ERR_STATE, "LearningRateScheduler: expected a loop with an optimizer, got none; give .optimizer to kt_loop_new");
+        return kt_fail(kt, KT_ERR_STATE,
+                       "LearningRateScheduler: expected a loop with an optimizer, got none; give .optimizer to "
+                       "kt_loop_new");
     double rate = s->c.schedule(epoch, kt_learning_rate(loop->optimizer), s->c.user);
     if (!isfinite(rate) || rate < 0)
-        return kt_fail(kt, KT_ERR_VALUE, "LearningRateScheduler: expected a finite rate of 0 or more for epoch %lld, got %g", (long long)epoch, rate);
+        return kt_fail(kt, KT_ERR_VALUE,
+                       "LearningRateScheduler: expected a finite rate of 0 or more for epoch %lld, got %g",
+                       (long long)epoch, rate);
     kt_status status = kt_set_learning_rate(loop->optimizer, rate);
     if (status == KT_OK && s->c.verbose) {
         char buffer[128];
@@ -47,6 +52,10 @@ static kt_status scheduler_epoch_end(void *self, kt_loop *loop, int64_t epoch, k
 }
 
 const kt_callback_class kt_learning_rate_scheduler_class = {
-    .name = "LearningRateScheduler", .config_size = sizeof(kt_learning_rate_scheduler_config), .state_size = sizeof(scheduler),
-    .begin = scheduler_begin, .on_epoch_begin = scheduler_epoch_begin, .on_epoch_end = scheduler_epoch_end,
+    .name = "LearningRateScheduler",
+    .config_size = sizeof(kt_learning_rate_scheduler_config),
+    .state_size = sizeof(scheduler),
+    .begin = scheduler_begin,
+    .on_epoch_begin = scheduler_epoch_begin,
+    .on_epoch_end = scheduler_epoch_end,
 };

@@ -247,8 +247,15 @@ static kt_status progbar_predict_end(void *self, kt_loop *loop, kt_logs *logs)
 }
 
 const kt_callback_class kt_progbar_class = {
-    .name = "ProgbarLogger", .state_size = sizeof(progbar),
-    .on_epoch_begin = progbar_epoch_begin, .on_train_batch_end = progbar_train_batch_end, .on_epoch_end = progbar_epoch_end,
-    .on_test_begin = progbar_run_begin, .on_test_batch_end = progbar_test_batch_end, .on_test_end = progbar_test_end,
-    .on_predict_begin = progbar_run_begin, .on_predict_batch_end = progbar_predict_batch_end, .on_predict_end = progbar_predict_end,
+    .name = "ProgbarLogger",
+    .state_size = sizeof(progbar),
+    .on_epoch_begin = progbar_epoch_begin,
+    .on_train_batch_end = progbar_train_batch_end,
+    .on_epoch_end = progbar_epoch_end,
+    .on_test_begin = progbar_run_begin,
+    .on_test_batch_end = progbar_test_batch_end,
+    .on_test_end = progbar_test_end,
+    .on_predict_begin = progbar_run_begin,
+    .on_predict_batch_end = progbar_predict_batch_end,
+    .on_predict_end = progbar_predict_end,
 };

@@ -53,7 +53,8 @@ static kt_status board_begin(void *self, kt_loop *loop, const void *config)
     b->update_every = c->update_every;
     b->steps_per_second = c->write_steps_per_second;
     if (c->histogram_freq < 0 || c->update_every < 0)
-        return kt_fail(kt, KT_ERR_VALUE, "TensorBoard: expected histogram_freq and update_every of 0 or more, got %lld and %lld",
+        return kt_fail(kt, KT_ERR_VALUE,
+                       "TensorBoard: expected histogram_freq and update_every of 0 or more, got %lld and %lld",
                        (long long)c->histogram_freq, (long long)c->update_every);
     if (strcmp(freq, "batch") == 0 && !b->update_every) b->update_every = 1;
     else if (strcmp(freq, "epoch") != 0 && strcmp(freq, "batch") != 0)
@@ -106,7 +107,8 @@ static void close_run(board *b, kt_events **events, const char *run)
     if (outlet && outlet->events == *events) look(b, NULL, 0, false);
     kt_events_flush(*events);
     if (kt_events_dropped(*events))
-        kt_remark(b->kt, "TensorBoard: run %s lost %lld records: %s", run, (long long)kt_events_dropped(*events), kt_events_message(*events));
+        kt_remark(b->kt, "TensorBoard: run %s lost %lld records: %s", run, (long long)kt_events_dropped(*events),
+                  kt_events_message(*events));
     kt_events_close(*events);
     *events = NULL;
 }
@@ -122,11 +124,13 @@ static void board_release(void *self)
 
 /* ---- scalars ---- */
 
-static void scalar(kt_events *events, const char *before, const char *name, const char *after, double value, int64_t step)
+static void scalar(kt_events *events, const char *before, const char *name, const char *after, double value,
+                   int64_t step)
 {
     const char *const parts[3] = { before, name, after };
     char tag[MAX_TAG];
-    size_t length = 0; /* joined by hand: with update_freq "batch" this runs at every step, and printf would be half its cost */
+    size_t length =
+        0; /* joined by hand: with update_freq "batch" this runs at every step, and printf would be half its cost */
     for (int i = 0; i < 3; i++)
         for (const char *c = parts[i]; *c && length < sizeof tag - 1; c++) tag[length++] = *c;
     tag[length] = 0;
@@ -155,11 +159,13 @@ static void epoch_scalars(board *b, kt_loop *loop, int64_t epoch, kt_logs *logs)
         const char *name = kt_logs_name(logs, i);
         double value = kt_logs_value(logs, i);
         if (strncmp(name, "val_", 4) == 0) scalar(validation_run(b), "epoch_", name + 4, "", value, epoch);
-        else if (!loop->optimizer || strcmp(name, "learning_rate") != 0) scalar(b->train, "epoch_", name, "", value, epoch);
+        else if (!loop->optimizer || strcmp(name, "learning_rate") != 0)
+            scalar(b->train, "epoch_", name, "", value, epoch);
     }
     if (loop->optimizer) scalar(b->train, "epoch_", "learning_rate", "", kt_learning_rate(loop->optimizer), epoch);
     if (b->steps_per_second && loop->optimizer) {
-        double steps = (double)(kt_iterations(loop->optimizer) - b->first_iteration), seconds = kt_loop_now(loop) - b->epoch_start;
+        double steps = (double)(kt_iterations(loop->optimizer) - b->first_iteration),
+               seconds = kt_loop_now(loop) - b->epoch_start;
         scalar(b->train, "epoch_", "steps_per_second", "", seconds > 0 ? steps / seconds : 0, epoch);
     }
 }
@@ -250,7 +256,8 @@ static kt_status board_train_batch_end(void *self, kt_loop *loop, int64_t batch,
         double seconds = kt_loop_now(loop) - b->batch_start;
         scalar(b->train, "batch_", "steps_per_second", "", seconds > 0 ? 1 / seconds : 0, b->train_batch);
     }
-    for (int64_t i = 0, n = kt_logs_count(logs); i < n; i++) batch_scalar(b, kt_logs_name(logs, i), kt_logs_value(logs, i));
+    for (int64_t i = 0, n = kt_logs_count(logs); i < n; i++)
+        batch_scalar(b, kt_logs_name(logs, i), kt_logs_value(logs, i));
     return KT_OK;
 }
 

@@ -21,8 +21,11 @@ static kt_status terminate_batch_end(void *self, kt_loop *loop, int64_t batch, k
     double loss;
     if (!kt_logs_get(logs, "loss", &loss) || isfinite(loss)) return KT_OK;
     if (((const terminate *)self)->raise_error)
-        return kt_fail(loop->kt, KT_ERR_NAN, "batch %lld: invalid loss (%s): look for the first bad value with check_numerics, or for NaN in the "
-                                             "data", (long long)batch, isnan(loss) ? "NaN" : "infinite");
+        return kt_fail(loop->kt, KT_ERR_NAN,
+                       "batch %lld: invalid loss (%s): look for the first bad value with check_numerics, or for NaN in "
+                       "the "
+                       "data",
+                       (long long)batch, isnan(loss) ? "NaN" : "infinite");
     kt_loop_print(loop, "Batch %lld: Invalid loss, terminating training\n", (long long)batch);
     kt_loop_stop(loop);
     return KT_OK;
