@@ -20,6 +20,9 @@ install(FILES ${PROJECT_BINARY_DIR}/cmake/keratinConfig.cmake ${PROJECT_BINARY_D
 set(KT_PC_FOLDER ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH KT_PC_TO_PREFIX /p/${KT_PC_FOLDER} /p) # "../..", or deeper where lib is lib/x86_64-linux-gnu
 string(REGEX REPLACE "/$" "" KT_PC_TO_PREFIX ${KT_PC_TO_PREFIX})
+if(NOT CMAKE_INSTALL_PREFIX STREQUAL "/usr") # below /usr the loader looks by itself; elsewhere programs are told where
+  set(KT_PC_RPATH " -Wl,-rpath,\${libdir}")
+endif()
 string(REPLACE ";" " " KT_PC_REQUIRES "${KT_PC_REQUIRES}")
 foreach(name keratin keratin-summary)
   configure_file(${PROJECT_SOURCE_DIR}/${name}.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)

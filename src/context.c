@@ -44,6 +44,11 @@ static kt_status resolve(const kt_context_config *given, kt_context_config *conf
         kt_text_add(why, "known: cpu, ref, null, offset");
         return KT_ERR_NAME;
     }
+    const kt_allocator *a = &config->allocator;
+    if ((a->allocate || a->resize || a->release) && !(a->allocate && a->resize && a->release)) {
+        kt_text_add(why, "context: expected an allocator with allocate, resize and release, got some of them; give all three or none");
+        return KT_ERR_VALUE;
+    }
     if (config->threads < 0 || config->threads > KT_POOL_MAX) {
         kt_text_add(why, "context: expected 1 to %d threads, got %d", (int)KT_POOL_MAX, config->threads);
         return KT_ERR_VALUE;

@@ -2,8 +2,8 @@
 /* keratin/callbacks.h: what watches a training: the hooks, the logs they see, the stock callbacks, and how a
  * hand-written loop drives them.
  *
- * Hooks run on the thread that called fit, in Keras's order. They may stop training, change the learning rate and add log
- * entries, which later callbacks see. They never live inside the graph; what a layer wants to show it names by
+ * Hooks run on the thread that called fit, in Keras's order. They may stop training, change the learning rate and add
+ * log entries, which later callbacks see. They never live inside the graph; what a layer wants to show it names by
  * kt_summary_* (writer.h).
  */
 #ifndef KERATIN_CALLBACKS_H
@@ -138,7 +138,8 @@ typedef struct kt_loop_config {
     int verbose;                  /* as kt_fit_config */
     kt_callback_spec callbacks[12];
 } kt_loop_config;
-/* kt_loop *loop = kt_loop_new(kt, .model = model, .epochs = 10, .callbacks = { ... }); a history and, if verbose, a progress bar follow them. */
+/* kt_loop *loop = kt_loop_new(kt, .model = model, .epochs = 10, .callbacks = { ... }); a history and, if verbose, a
+ * progress bar follow them. */
 #ifndef __cplusplus
 #define kt_loop_new(kt, ...) kt_loop_new_with(kt, &(kt_loop_config){ .size = sizeof(kt_loop_config), __VA_ARGS__ })
 #endif

@@ -155,8 +155,8 @@ typedef struct kt_predict_config {
 #endif
 KT_API kt_arrays *kt_predict_with(kt_model *model, const kt_predict_config *config);
 
-/* `rows` rows in, `rows` rows out, float32, one call, no allocation after the first for a number of rows: for hosts that ask
- * one row at a time. `from_count` and `to_count` are the numbers of floats, checked. */
+/* `rows` rows in, `rows` rows out, float32, one call, no allocation after the first for a number of rows: for hosts
+ * that ask one row at a time. `from_count` and `to_count` are the numbers of floats, checked. */
 KT_API kt_status kt_predict_into(kt_model *model, int64_t rows, const float *from, int64_t from_count, float *to,
                                  int64_t to_count);
 

@@ -9,8 +9,8 @@
  *     kt_tensor *my_op_of(kt_tensor *x) { return kt_apply1(&my_op, x, NULL); }
  *
  * Attributes are compared byte by byte when a plan is looked up: make the struct with designated initialisers and without
- * padding that stays unset (the struct is copied after being zeroed where kt_apply1 is given one). Numbers that change
- * from step to step are slots (doubles), never attributes.
+ * padding (unset padding bytes would make equal steps look different: a new plan each time). Numbers that change from step
+ * to step are slots (doubles), never attributes.
  */
 #ifndef KERATIN_OP_H
 #define KERATIN_OP_H

@@ -121,7 +121,7 @@ KT_API kt_tensor *kt_gradient(kt_tensor *loss, kt_tensor *target);
 typedef struct kt_scope kt_scope;
 KT_API kt_scope *kt_scope_begin(kt_context *kt);
 KT_API kt_status kt_scope_end(kt_context *kt, kt_scope *scope);
-/* x's value, in the enclosing scope. No gradient flows through it once the inner scope has ended. */
+/* x's value, in the enclosing scope. Computed at once; no gradient flows through it. */
 KT_API kt_tensor *kt_keep(kt_tensor *x);
 
 #ifdef __cplusplus

@@ -12,10 +12,11 @@
 extern "C" {
 #endif
 
-/* ---- anywhere in a layer, loss or op: free when nobody looks ----
- * The tag gets the path of the layer in front: "sequential/log/activations". Run and step are those of whoever looks: the
- * TensorBoard callback (run train, step = batch, gated by update_freq; with update_freq "epoch" the last batch of an
- * epoch, step = epoch; run validation in evaluation), or the writer of a hand-written loop (kt_summaries_to). */
+/* ---- anywhere in a layer, loss or op: free when nobody looks ---- */
+
+/* The tag gets the path of the layer in front: "sequential/log/activations". Run and step are those of whoever looks:
+ * the TensorBoard callback (run train, step = batch, gated by update_freq; with update_freq "epoch" the last batch of
+ * an epoch, step = epoch; run validation in evaluation), or the writer of a hand-written loop (kt_summaries_to). */
 KT_API void kt_summary_scalar(const char *name, kt_tensor *x);     /* one element */
 KT_API void kt_summary_histogram(const char *name, kt_tensor *x);  /* any shape: 30 buckets, as Keras */
 

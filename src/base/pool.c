@@ -9,7 +9,7 @@
  * its reader, and a swap that succeeds by accident on the word of a later region is simply a claim
  * there.
  *
- * Waiting. A thread without work watches `region` for some tens of microseconds, then sleeps on it
+ * Waiting. A thread without work watches `region` for at most 0.2 ms (IDLE_SPIN_NS), then sleeps on it
  * (a futex on Linux, a condition variable elsewhere). The caller, out of chunks, watches `done` for
  * as long as a chunk may last, then sleeps too: on a busy machine its processor is then free for
  * the thread it waits for. (Spinning less while the machine is seen to be busy was tried and

@@ -99,7 +99,9 @@ kt_shape kt_shape_of(const kt_desc *desc)
 
 void kt_text_desc(kt_text *text, const kt_desc *desc)
 {
-    kt_text_dims(text, desc->dim, desc->rank);
+    int64_t dim[KT_MAX_RANK];
+    for (int i = 0; i < desc->rank; i++) dim[i] = desc->dim[i] == KT_SYMBOL_BATCH ? -1 : desc->dim[i];
+    kt_text_dims(text, dim, desc->rank);
 }
 
 kt_status kt_check_shape(kt_context *kt, const char *what, kt_dtype dtype, const kt_shape *shape)

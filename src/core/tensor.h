@@ -28,6 +28,9 @@ struct kt_tensor {
     kt_desc desc;
 };
 
+/* The batch size of symbols: a prime, so that what was made from it can be told from other sizes; sentences say None. */
+enum { KT_SYMBOL_BATCH = 1048583 };
+
 enum kt_node_state { KT_PENDING, KT_DONE, KT_HELD, KT_SYMBOL };
 
 struct kt_node {

@@ -343,6 +343,23 @@ static kt_status check(kt_plan *plan, const kt_step *step)
     return KT_OK;
 }
 
+/* Variables already overwritten when step `failed` failed are said to be so: the step is torn. */
+static kt_status fail_step(kt_plan *plan, const kt_step *failed, kt_status status)
+{
+    const kt_variable_state *torn = NULL;
+    for (const kt_step *step = plan->steps; step < failed; step++)
+        for (uint32_t o = 0; o < step->n_out; o++) {
+            const kt_value *value = &plan->values[step->out[o]];
+            if (value->place == KT_IN_VARIABLE) {
+                torn = plan->variables[value->at].variable;
+                plan->variables[value->at].variable->version++;
+            }
+        }
+    if (!torn) return kt_fail_at(plan->kt, status, failed->op->name, "its kernel failed; nothing was assigned in this step");
+    return kt_fail_at(plan->kt, status, failed->op->name, "its kernel failed, and the step is torn: '%s' and what else was assigned before "
+                      "have new values, the rest has old ones; load the last saved weights", torn->name);
+}
+
 kt_status kt_plan_run(kt_plan *plan)
 {
     kt_context *kt = plan->kt;
@@ -351,7 +368,7 @@ kt_status kt_plan_run(kt_plan *plan)
     for (kt_step *step = plan->steps; step < end; step++) {
         kt_status status = step->provider->run(&step->run);
         if (status == KT_OK && kt->config.check_numerics) status = check(plan, step);
-        if (status != KT_OK) return kt_fail_at(kt, status, step->op->name, "its kernel failed");
+        if (status != KT_OK) return fail_step(plan, step, status);
     }
     return KT_OK;
 }

@@ -81,7 +81,7 @@ static bool reading_allowed(kt_context *kt)
 {
     if (!kt->graph->capturing && !kt->symbolic) return true;
     kt_fail_at(kt, KT_ERR_STATE, NULL, "a value was read while a training step is being recorded: layers and losses may only record "
-                                       "ops; use kt_where for decisions, kt_summary_scalar to look, or run_eagerly to debug");
+                                       "ops; use kt_where for decisions and kt_summary_scalar to look");
     return false;
 }
 
@@ -214,7 +214,7 @@ kt_status kt_compute(kt_tensor *const *tensors, int64_t count)
 kt_status kt_flush(kt_context *kt)
 {
     if (!kt) return KT_ERR_VALUE;
-    if (kt->status != KT_OK || !reading_allowed(kt)) return kt->status;
+    if (!reading_allowed(kt)) return kt->status;
     while (kt->graph->scope->outer) kt_scope_end(kt, kt->graph->scope); /* loop passes left by break */
     return kt_trace_close(kt, NULL, 0, false);
 }

@@ -148,6 +148,11 @@ kt_tensor *kt_assign(kt_tensor *x, kt_tensor *value)
     if (!variable) return NULL;
     kt_context *kt = variable->kt;
     if (kt->status != KT_OK) return NULL;
+    if (value->node->kt != kt) {
+        kt_fail_at(kt, KT_ERR_VALUE, "assign", "expected a value of the context of variable '%s', got one of another; copy it with kt_read and "
+                   "kt_constant", variable->name);
+        return NULL;
+    }
     kt_variable_state *source = kt_variable_of(value);
     if (source && !(value = kt_variable_read(source))) return NULL;
     if (!kt_desc_equal(&x->desc, &value->desc)) {

@@ -320,6 +320,11 @@ kt_status kt_optimizer_before_step(kt_optimizer *optimizer)
     return kt->status;
 }
 
+void kt_optimizer_step_failed(kt_optimizer *optimizer)
+{
+    if (optimizer) optimizer->lent = true; /* the variable knows how many steps there were */
+}
+
 kt_status kt_apply_gradients(kt_optimizer *optimizer, kt_tensors gradients, kt_tensors variables)
 {
     if (!optimizer) return KT_ERR_VALUE;

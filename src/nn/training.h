@@ -62,6 +62,7 @@ bool kt_optimizer_scheduled(const kt_optimizer *optimizer);
  * loops that record each step. */
 kt_status kt_optimizer_record(kt_optimizer *optimizer, kt_tensors gradients, kt_tensors variables);
 kt_status kt_optimizer_before_step(kt_optimizer *optimizer);
+void kt_optimizer_step_failed(kt_optimizer *optimizer); /* after a run that did not succeed: it does not count */
 /* Makes the slots of these variables now (else the first update does). */
 kt_status kt_optimizer_build(kt_optimizer *optimizer, kt_tensors variables);
 void kt_optimizer_free(kt_optimizer *optimizer); /* before its context; NULL is fine */

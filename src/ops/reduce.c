@@ -232,7 +232,8 @@ const kt_op kt_op_size_of = {
 kt_tensor *kt_mean_axes(kt_tensor *x, kt_axes axes, bool keepdims)
 {
     x = kt_real(x);
-    return kt_div(kt_sum_axes(x, axes, keepdims), kt_size_of(x, axes));
+    kt_tensor *n = kt_size_of(x, axes); /* by itself: compilers differ in the order of arguments, plans must not */
+    return kt_div(kt_sum_axes(x, axes, keepdims), n);
 }
 
 kt_tensor *kt_mean(kt_tensor *x) { return kt_mean_axes(x, KT_ALL_AXES, false); }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* train/compile.c: compile: loss, metrics and optimizer of a model, and their names in logs.
  *
- * Whatever can be checked is checked here, so that a wrong name fails before any data is touched; only what depends on the
- * shapes of target and prediction ("accuracy", "crossentropy") waits for the first batch. Names in logs follow Keras: the string
- * as it was given, the metric's own name for objects, "_1" for a second of the same name, "weighted_" where a weighted
- * metric meets a plain one.
+ * Whatever can be checked is checked here, so that a wrong name fails before any data is touched; only what depends
+ * on the shapes of target and prediction ("accuracy", "crossentropy") waits for the first batch. Names in logs follow
+ * Keras: the string as it was given, the metric's own name for objects, "_1" for a second of the same name,
+ * "weighted_" where a weighted metric meets a plain one.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* train/evaluate.c: evaluate, alone and inside fit.
  *
- * Metrics are reset after on_test_begin, as in Keras. Logs of test batches are running values; nobody who does not look pays
- * for them.
+ * Metrics are reset after on_test_begin, as in Keras. Logs of test batches are running values; nobody who does not
+ * look pays for them.
  */
 #include <string.h>
 
@@ -29,8 +29,8 @@ kt_status kt_run_ready(kt_model *model, const char *call, bool compiled)
 kt_status kt_run_cancelled(kt_model *model, const char *call)
 {
     return kt_fail(model->kt, KT_ERR_CANCELLED,
-                   "%s: stopped after a whole step because kt_cancel was called; the model is as that step left "
-                   "it, and after kt_clear_error it can go on",
+                   "%s: stopped after a whole step because kt_cancel was called; the model is as that step left it, "
+                   "and after kt_clear_error it can go on",
                    call);
 }
 

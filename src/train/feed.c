@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* train/feed.c: see feed.h.
  *
- * Only host arrays are read here, never tensors. Class of a row as in Keras: the position of the greatest element where y's last
- * axis is longer than 1, else the value, rounded.
+ * Only host arrays are read here, never tensors. Class of a row as in Keras: the position of the greatest element
+ * where y's last axis is longer than 1, else the value, rounded.
  */
 #include "train/feed.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* train/feed.h: where the batches of a training or an evaluation come from.
  *
- * Arrays and data sets are the same from here on. What was given is checked once, with sentences that name the argument; class
- * weights become sample weights. Knows neither models nor metrics.
+ * Arrays and data sets are the same from here on. What was given is checked once, with sentences that name the
+ * argument; class weights become sample weights. Knows neither models nor metrics.
  */
 #ifndef KT_TRAIN_FEED_H
 #define KT_TRAIN_FEED_H

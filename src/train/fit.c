@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* train/fit.c: fit: Keras's loop, exactly (order of hooks, logs, validation, what stops it).
  *
- * A step costs what its plan costs: no allocation, no lock, no text, no clock unless a callback wants it. Whatever happens, callbacks
- * are released and the context's state is put back; a cancelled training still sees on_train_end.
+ * A step costs what its plan costs: no allocation, no lock, no text, no clock unless a callback wants it. Whatever
+ * happens, callbacks are released and the context's state is put back; a cancelled training still sees on_train_end.
  */
 #include <math.h>
 #include <string.h>
@@ -50,8 +50,7 @@ static kt_status split(kt_context *kt, kt_fit_config *c)
     if (at < 1 || at >= rows)
         return kt_fail(kt, KT_ERR_VALUE,
                        "fit: validation_split %g of %lld rows leaves %lld to train on and %lld to validate on; both "
-                       "need one "
-                       "at least",
+                       "need one at least",
                        c->validation_split, (long long)rows, (long long)at, (long long)(rows - at));
     c->validation_x = kt_rows_of(&c->x, at, rows - at);
     c->validation_y = kt_rows_of(&c->y, at, rows - at);
@@ -81,8 +80,8 @@ static kt_status open_feeds(fit *f)
         .data = c->validation_data, .batch_size = validation_batch });
 }
 
-/* The batches of one epoch. With steps_per_epoch the data goes on where the last epoch stopped; when it runs dry, this epoch
- * is shorter and the next begins at the data's beginning. */
+/* The batches of one epoch. With steps_per_epoch the data goes on where the last epoch stopped; when it runs dry,
+ * this epoch is shorter and the next begins at the data's beginning. */
 static kt_status run_batches(fit *f)
 {
     kt_model *model = f->model;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* train/functional.c: the functional style: a graph drawn with symbols, then called as a layer.
  *
- * Layers called on symbols stand in the graph as single nodes (nn's layer_call row), ops between layers as themselves.
- * kt_model_new walks back from the output, copies what it finds into a list of steps in order, and from then on needs no symbol
- * any more. Calling the model runs the list on real tensors: layers are called, so that training flag, random streams and assignments
- * work as everywhere, and ops are recorded anew. Symbols have KT_SYMBOL_BATCH rows, a prime; an attribute of an op that is a
- * multiple of it was derived from the batch size and is scaled to the batch at hand.
+ * Layers called on symbols stand in the graph as single nodes (nn's layer_call row), ops between layers as
+ * themselves. kt_model_new walks back from the output, copies what it finds into a list of steps in order, and from
+ * then on needs no symbol any more. Calling the model runs the list on real tensors: layers are called, so that
+ * training flag, random streams and assignments work as everywhere, and ops are recorded anew. Symbols have
+ * KT_SYMBOL_BATCH rows, a prime; an attribute of an op that is a multiple of it was derived from the batch size and
+ * is scaled to the batch at hand.
  */
 #include <string.h>
 
@@ -27,8 +28,8 @@ kt_tensor *kt_symbol(kt_context *kt, kt_layer_spec input)
     kt_desc desc;
     if (!kt_spec_input(&input, kt, KT_SYMBOL_BATCH, &desc)) {
         kt_fail_at(kt, KT_ERR_VALUE, "kt_symbol",
-                   "expected the description of an input such as kt_input(10), got a %s; apply other layers "
-                   "with kt_apply_layer",
+                   "expected the description of an input such as kt_input(10), got a %s; apply other layers with "
+                   "kt_apply_layer",
                    input.cls && input.cls->name ? input.cls->name : "description without a class");
         return NULL;
     }
@@ -150,8 +151,8 @@ static kt_status visit(walk *w, kt_tensor *x, int depth, int *value)
                        "model: the graph is more than 4000 steps deep; nest parts of it as models");
     if (kt_symbol_name(x)) {
         return kt_fail(kt, KT_ERR_VALUE,
-                       "model: the output depends on the symbol '%s', which is not among the model's inputs; give it "
-                       "to kt_model_new_many",
+                       "model: the output depends on the symbol '%s', which is not among the model's inputs; give "
+                       "it to kt_model_new_many",
                        kt_symbol_name(x));
     }
     if (x->node->variable) return constant(w, &x->node->variable->node->out[0], value);
@@ -198,8 +199,8 @@ static kt_status draw(walk *w, kt_tensors inputs, kt_tensor *output)
     w->values = f->n_inputs;
     if (!kt_is_symbol(output))
         return kt_fail(kt, KT_ERR_VALUE,
-                       "model: expected an output made from symbols, got the result of '%s', which does not depend on "
-                       "the inputs",
+                       "model: expected an output made from symbols, got the result of '%s', which does not depend "
+                       "on the inputs",
                        output->node->op->name);
     kt_status status = visit(w, output, 0, &f->output);
     return status == KT_OK ? settle(w) : status;
@@ -255,8 +256,7 @@ static kt_status check_input(kt_layer *self, const kt_functional *f, size_t i, c
     kt_text_desc(&w, &any);
     kt_text_desc(&g, x);
     return kt_fail_at(kt_layer_context(self), KT_ERR_SHAPE, kt_layer_class_name(self),
-                      "expected shape %s for input '%s', got %s; the model "
-                      "was drawn for that shape",
+                      "expected shape %s for input '%s', got %s; the model was drawn for that shape",
                       want, f->input_names[i], got);
 }
 
@@ -278,8 +278,7 @@ static kt_tensor *run_op(kt_context *kt, const kt_graph_step *step, kt_tensor *c
     double slots[64];
     if (step->op->attr_size > sizeof attr || step->op->n_slots > 64) {
         kt_fail_at(kt, KT_ERR_UNSUPPORTED, step->op->name,
-                   "expected attributes of at most %zu bytes in a functional model, got %zu; "
-                   "wrap the op in a layer",
+                   "expected attributes of at most %zu bytes in a functional model, got %zu; wrap the op in a layer",
                    sizeof attr, step->op->attr_size);
         return NULL;
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* train/logs.h: the inside of logs: names and numbers, read from the metrics only when somebody looks.
  *
- * The training loop marks its logs stale after each step, which costs one store; the first callback that looks has them
- * filled. So a training whose callbacks look once an epoch computes metric results once an epoch. Logs know neither metrics nor
- * models: they call `fill`.
+ * The training loop marks its logs stale after each step, which costs one store; the first callback that looks has
+ * them filled. So a training whose callbacks look once an epoch computes metric results once an epoch. Logs know
+ * neither metrics nor models: they call `fill`.
  */
 #ifndef KT_TRAIN_LOGS_H
 #define KT_TRAIN_LOGS_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* train/loop.c: what a callback may ask of its loop, and loops written by hand.
  *
- * In a hand-written loop the program says what happens (begin and end of the training, of epochs, of batches) and logs numbers
- * with kt_loop_log; callbacks see the same order of hooks, the same logs and the same history as under fit. Calls at the
- * wrong time are errors of state, so that a callback can rely on the order.
+ * In a hand-written loop the program says what happens (begin and end of the training, of epochs, of batches) and
+ * logs numbers with kt_loop_log; callbacks see the same order of hooks, the same logs and the same history as under
+ * fit. Calls at the wrong time are errors of state, so that a callback can rely on the order.
  */
 #include "train/loop.h"
 
@@ -63,8 +63,8 @@ kt_loop *kt_loop_new_with(kt_context *kt, const kt_loop_config *config)
     if (config) memcpy(&c, config, config->size && config->size < sizeof c ? config->size : sizeof c);
     if (c.epochs < 0 || c.steps < 0) {
         kt_fail(kt, KT_ERR_VALUE,
-                "loop: expected epochs and steps of 0 (not known) or more, got %lld and %lld; leave out what "
-                "is not known",
+                "loop: expected epochs and steps of 0 (not known) or more, got %lld and %lld; leave out what is not "
+                "known",
                 (long long)c.epochs, (long long)c.steps);
         return NULL;
     }
@@ -106,8 +106,8 @@ static kt_status at_place(kt_loop *loop, const char *call, int place, const char
     hand_loop *hand = (hand_loop *)loop;
     if (hand->place == place) return KT_OK;
     return kt_fail(loop->kt, KT_ERR_STATE,
-                   "%s: expected to be called %s, got it at another time; keep the order "
-                   "train_begin, epoch_begin, batch_begin, batch_end, epoch_end, train_end",
+                   "%s: expected to be called %s, got it at another time; keep the order train_begin, epoch_begin, "
+                   "batch_begin, batch_end, epoch_end, train_end",
                    call, expected);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* train/loop.h: the inside of a loop: the callbacks that watch it, in order, and for each hook only those that have it.
+/* train/loop.h: the inside of a loop: the callbacks that watch it, in order, and for each hook only those that have
+ * it.
  *
- * fit, evaluate, predict and hand-written loops drive one and the same struct. A hook that nobody has costs one comparison.
- * Order: the caller's callbacks as given, then the history, then the progress bar, as in Keras.
+ * fit, evaluate, predict and hand-written loops drive one and the same struct. A hook that nobody has costs one
+ * comparison. Order: the caller's callbacks as given, then the history, then the progress bar, as in Keras.
  */
 #ifndef KT_TRAIN_LOOP_H
 #define KT_TRAIN_LOOP_H

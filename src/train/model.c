@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* train/model.c: a model's life, its layers and weights, and calling it.
  *
- * The root layer belongs to the context like any layer, so that models nest by kt_existing; kt_model_free ends it with
- * the model. Symbols stand here because each style needs them: a symbol is an input with a shape and no value, and a call on
- * one builds layers without computing anything.
+ * The root layer belongs to the context like any layer, so that models nest by kt_existing; kt_model_free ends it
+ * with the model. Symbols stand here because each style needs them: a symbol is an input with a shape and no value,
+ * and a call on one builds layers without computing anything.
  */
 #include "train/model.h"
 

@@ -2,7 +2,8 @@
 /* train/model.h: the inside of a model: a root layer, what compile gave, and the steps recorded for it.
  *
  * Whatever the style in which it was made, a model is one layer whose call runs others. Sequential and Functional are
- * layer classes of this folder. Everything that fit records (steps.h) hangs on the model, so that a second fit finds it.
+ * layer classes of this folder. Everything that fit records (steps.h) hangs on the model, so that a second fit finds
+ * it.
  */
 #ifndef KT_TRAIN_MODEL_H
 #define KT_TRAIN_MODEL_H
@@ -52,9 +53,6 @@ struct kt_model {
     size_t n_learned, learned_capacity;
     bool running;            /* inside fit, evaluate or predict: the model may not be changed */
 };
-
-/* The batch size of symbols. A prime that no size in a program is a multiple of, so that what derives from it is known. */
-enum { KT_SYMBOL_BATCH = 1048583 };
 
 /* A tensor without a value: for calls that only ask for shapes. `name` interned. */
 kt_tensor *kt_symbol_of(kt_context *kt, const kt_desc *desc, const char *name);

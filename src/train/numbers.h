@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* train/numbers.h: numbers as Python prints them, the same in any locale: for the progress bar, the CSV log and messages.
+/* train/numbers.h: numbers as Python prints them, the same in any locale: for the progress bar, the CSV log and
+ * messages.
  *
  * printf follows the host's locale; these do not. Knows nothing of training.
  */

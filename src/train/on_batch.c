@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* train/on_batch.c: one step on one batch, metrics reset first, no callbacks: for programs that have a loop of their own.
+/* train/on_batch.c: one step on one batch, metrics reset first, no callbacks: for programs that have a loop of their
+ * own.
  */
 #include "train/run.h"
 

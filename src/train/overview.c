@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* train/overview.c: kt_summary: the table that Keras's model.summary() prints, through the context's print hook.
  *
- * Widths are those of a terminal of 80 columns. A chain has three columns; a drawn graph that is no chain gets a fourth, the
- * layers each one is connected to. Totals include the optimizer's variables, as in Keras.
+ * Widths are those of a terminal of 80 columns. A chain has three columns; a drawn graph that is no chain gets a
+ * fourth, the layers each one is connected to. Totals include the optimizer's variables, as in Keras.
  */
 #include <stdio.h>
 #include <string.h>

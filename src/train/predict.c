@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* train/predict.c: predict over arrays, and predict_into for hosts that ask a few rows at a time.
  *
- * predict_into keeps one recorded step per number of rows and remembers the last, so that a call is: compare three numbers, point
- * the plan at the caller's memory, run it.
+ * predict_into keeps one recorded step per number of rows and remembers the last, so that a call is: compare three
+ * numbers, point the plan at the caller's memory, run it.
  */
 #include <string.h>
 
@@ -50,9 +50,8 @@ static kt_arrays *make_room(kt_model *model, kt_feed *feed, const kt_array *x, v
         kt_text text = kt_text_in(dims, sizeof dims);
         kt_text_desc(&text, &out);
         kt_fail(kt, KT_ERR_SHAPE,
-                "predict: expected a prediction for each of the %lld rows of a batch, got shape %s; a model's output "
-                "needs "
-                "the rows as first axis",
+                "predict: expected a prediction for each of the %lld rows of a batch, got shape %s; a model's "
+                "output needs the rows as first axis",
                 (long long)first.x.dim[0], dims);
         return NULL;
     }

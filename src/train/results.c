@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* train/results.c: loss and metrics as numbers, when somebody looks.
  *
- * One small program computes all results from the state variables, so that a callback that looks at each step costs one more
- * run of a few scalar ops, and a training whose callbacks look once an epoch costs nothing in its steps.
+ * One small program computes all results from the state variables, so that a callback that looks at each step costs
+ * one more run of a few scalar ops, and a training whose callbacks look once an epoch costs nothing in its steps.
  */
 #include <string.h>
 

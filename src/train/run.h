@@ -8,8 +8,8 @@
 #include "train/loop.h"
 #include "train/step.h"
 
-/* Test steps over the feed from its beginning, at most `steps` (0: all), with test hooks; the results are then the metrics' state.
- * *cancelled: kt_cancel was called. */
+/* Test steps over the feed from its beginning, at most `steps` (0: all), with test hooks; the results are then the
+ * metrics' state. *cancelled: kt_cancel was called. */
 kt_status kt_run_test(kt_model *model, kt_loop *loop, kt_feed *feed, int64_t steps, bool *cancelled);
 
 /* Batches a run of this feed will have: -1 if that is not known. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* train/sequential.c: the Sequential model: layers one after the other.
  *
- * Its layers are made with it, named as Keras names them. If the first is an Input (or a model that knows its input) the whole
- * chain is built at once, so that paths, summary and weights are there before the first batch; else at the first call. A chain
- * with a layer that cannot be made is no model: the error is the context's, and what was made is freed.
+ * Its layers are made with it, named as Keras names them. If the first is an Input (or a model that knows its input)
+ * the whole chain is built at once, so that paths, summary and weights are there before the first batch; else at the
+ * first call. A chain with a layer that cannot be made is no model: the error is the context's, and what was made is
+ * freed.
  */
 #include "train/model.h"
 
@@ -41,8 +42,8 @@ static kt_status add_layers(kt_layer *root, const kt_layer_spec *layers, size_t 
                           &desc)) { /* describes the input; no layer in the list, as in Keras */
             if (i)
                 return kt_fail_at(kt, KT_ERR_VALUE, name,
-                                  "expected the input description as the first layer, got it as layer %zu; "
-                                  "move it to the front",
+                                  "expected the input description as the first layer, got it as layer %zu; move it "
+                                  "to the front",
                                   i);
             *known = true;
             *input = desc;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* train/step.c: see step.h.
  *
- * Order inside a training step as in Keras: forward, total loss, loss tracker, gradients, update, metrics of the predictions made
- * before the update. All of it is one plan. The running loss is the sum of batch loss x rows over the sum of rows, both
- * kept in variables.
+ * Order inside a training step as in Keras: forward, total loss, loss tracker, gradients, update, metrics of the
+ * predictions made before the update. All of it is one plan. The running loss is the sum of batch loss x rows over
+ * the sum of rows, both kept in variables.
  */
 #include "train/step.h"
 
@@ -209,7 +209,8 @@ static kt_recorded *find(kt_model *model, kt_step_kind kind, const kt_host_batch
 
 /* ---- running ---- */
 
-/* With run_eagerly, or to know a shape: recorded and run in a scope of its own. `to` takes the prediction, may be NULL. */
+/* With run_eagerly, or to know a shape: recorded and run in a scope of its own. `to` takes the prediction, may be
+ * NULL. */
 static kt_status run_eagerly(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, bool summaries, void *to,
                              int64_t count)
 {
@@ -242,7 +243,9 @@ kt_status kt_step_run(kt_model *model, kt_step_kind kind, const kt_host_batch *b
     int n = 1;
     if (batch->y.data) inputs[n++] = batch->y.data;
     if (batch->sample_weight.data) inputs[n++] = batch->sample_weight.data;
-    return kt_program_run(r->program, inputs, kind == KT_STEP_TRAIN);
+    kt_status status = kt_program_run(r->program, inputs, kind == KT_STEP_TRAIN);
+    if (status != KT_OK && kind == KT_STEP_TRAIN) kt_optimizer_step_failed(model->compiled->optimizer);
+    return status;
 }
 
 kt_status kt_step_output(kt_model *model, const kt_host_batch *batch, kt_desc *out)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* train/step.h: one training, test or prediction step: recorded once per shape, then run again and again.
  *
- * The key of a recorded step is its kind, the descriptions of x, y and weight, and whether summaries inside layers are wanted. A step is
- * recorded anew when the set of trainable variables changes or compile is called. Metric results are no part of a
- * step: they are read when somebody looks (kt_results_read). With run_eagerly nothing is kept; each step is recorded and run.
+ * The key of a recorded step is its kind, the descriptions of x, y and weight, and whether summaries inside layers
+ * are wanted. A step is recorded anew when the set of trainable variables changes or compile is called. Metric
+ * results are no part of a step: they are read when somebody looks (kt_results_read). With run_eagerly nothing is
+ * kept; each step is recorded and run.
  */
 #ifndef KT_TRAIN_STEP_H
 #define KT_TRAIN_STEP_H
@@ -33,7 +34,8 @@ kt_recorded *kt_step_record(kt_model *model, kt_step_kind kind, const kt_host_ba
 
 /* Runs one step on this batch; records it first if it is new. */
 kt_status kt_step_run(kt_model *model, kt_step_kind kind, const kt_host_batch *batch);
-/* A prediction step: *out is the shape of its result, which goes to `to` (count elements of the context's float type). */
+/* A prediction step: *out is the shape of its result, which goes to `to` (count elements of the context's float
+ * type). */
 kt_status kt_step_predict(kt_model *model, const kt_host_batch *batch, void *to, int64_t count);
 /* The shape of a prediction for this batch. */
 kt_status kt_step_output(kt_model *model, const kt_host_batch *batch, kt_desc *out);

@@ -2,8 +2,8 @@
 /* train/summary.c: the bridge between tensors and the event writer; see summary.h.
  *
  * A summary is an observation of the graph: when its value is known it is delivered here and written. Histograms are
- * counted in the plan, as an op, so only 30 rows travel. A log that cannot be written never stops anything: the writer counts
- * what it drops.
+ * counted in the plan, as an op, so only 30 rows travel. A log that cannot be written never stops anything: the
+ * writer counts what it drops.
  */
 #include "train/summary.h"
 
@@ -198,6 +198,9 @@ static kt_status write_tensor(kt_writer *writer, const char *tag, kt_tensor *val
     if (kt->status != KT_OK || !value) return kt->status;
     if (!tag || !tag[0])
         return kt_fail(kt, KT_ERR_VALUE, "write: expected a tag such as \"loss\", got %s", tag ? "\"\"" : "NULL");
+    if (kt_context_of(value) != kt)
+        return kt_fail(kt, KT_ERR_VALUE, "write: expected a tensor of the writer's context, got one of another for tag '%s'; read it with "
+                       "kt_item and use kt_write_number", tag);
     kt_tensor *small = histogram ? kt_histogram(value) : as_scalar(value, "write_scalar");
     return small ? kt_observe(small, deliver_to_writer, writer, tag, step) : kt->status;
 }

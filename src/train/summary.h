@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* train/summary.h: where the summaries of layers go: the one bridge between tensors and the event writer.
  *
- * A context has one outlet (kt->summary, made when somebody first wants to look). A step that fit records is
- * replayed with other steps and other files, so what it names goes to the outlet, which knows the current file and step; in
+ * A context has one outlet (kt->summary, made when somebody first wants to look). A step that fit records is replayed
+ * with other steps and other files, so what it names goes to the outlet, which knows the current file and step; in
  * hand-written loops each summary keeps the writer and the step it was made with.
  */
 #ifndef KT_TRAIN_SUMMARY_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* train/weights.c: a model's weights in an NPZ file, one array per weight, named by its path without the model's own name.
+/* train/weights.c: a model's weights in an NPZ file, one array per weight, named by its path without the model's own
+ * name.
  *
- * Saving writes a temporary file and renames it (the NPZ writer does), so there is the old file or the new one, whole. Loading
- * compares every name and shape before it touches a weight: on error nothing has changed.
+ * Saving writes a temporary file and renames it (the NPZ writer does), so there is the old file or the new one,
+ * whole. Loading compares every name and shape before it touches a weight: on error nothing has changed.
  */
 #include <string.h>
 
@@ -83,8 +84,7 @@ static kt_status check_weight(kt_model *model, const char *path, const kt_arrays
         const char *first = kt_arrays_count(file) ? kt_arrays_name(file, 0) : "nothing";
         return kt_fail(kt, KT_ERR_NAME,
                        "load_weights: %s: expected an array '%s' for %s, found %lld others such as '%s'; is it the "
-                       "file of "
-                       "another model?",
+                       "file of another model?",
                        path, name, kt_model_name(model), (long long)kt_arrays_count(file), first);
     }
     kt_shape shape = { .rank = found.rank };

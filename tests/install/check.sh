@@ -38,7 +38,7 @@ cxx=${CXX:-c++}
 # shellcheck disable=SC2046,SC2086 # (lists of words)
 {
     try "C, shared" $cc -std=c17 $warn "$here/program.c" $(pkg-config --cflags --libs keratin) -o shared
-    try "C, shared, runs" env LD_LIBRARY_PATH="$lib" ./shared logs
+    try "C, shared, runs" ./shared logs
     ls logs/train/events.out.tfevents.* >/dev/null
 
     mkdir static-lib
@@ -49,12 +49,12 @@ cxx=${CXX:-c++}
 
     if command -v "$cxx" >/dev/null 2>&1; then
         try "C++, shared" $cxx -std=c++17 $warn "$root/examples/from_cpp.cpp" $(pkg-config --cflags --libs keratin) -o cpp
-        try "C++, shared, runs" env LD_LIBRARY_PATH="$lib" ./cpp
+        try "C++, shared, runs" ./cpp
     fi
 
     try "summary, shared" $cc -std=c17 $warn "$root/examples/summary_only.c" $(pkg-config --cflags --libs keratin-summary) \
         -lm -o summary
-    try "summary, shared, runs" env LD_LIBRARY_PATH="$lib" ./summary logs/pendulum
+    try "summary, shared, runs" ./summary logs/pendulum
     try "summary, static" $cc -std=c17 $warn "$root/examples/summary_only.c" $(pkg-config --cflags keratin-summary) \
         -Lstatic-lib $(pkg-config --static --libs-only-l keratin-summary) -o summary
     try "summary, static, runs" ./summary logs/pendulum

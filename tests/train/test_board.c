@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/train/test_board.c: what the TensorBoard callback and the writer of hand-written loops put into event files, point by
- * point against what Keras wrote for the same runs (tests/golden/data/tb_*.txt; buckets in tb_histograms.npz).
+/* tests/train/test_board.c: what the TensorBoard callback and the writer of hand-written loops put into event files,
+ * point by point against what Keras wrote for the same runs (tests/golden/data/tb_*.txt; buckets in
+ * tb_histograms.npz).
  *
- * Files are read by an independent reader. Left out of the comparison: the model's graph, which is not written yet, and
- * Keras's bug that an integer update_freq also gates what belongs to epochs (docs/differences.md).
+ * Files are read by an independent reader. Left out of the comparison: the model's graph, which is not written yet,
+ * and Keras's bug that an integer update_freq also gates what belongs to epochs (docs/differences.md).
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -239,7 +240,8 @@ static void test_layer_gates(void **state)
     compare("tb_layer_summary_3.txt", &got, &want, 2e-5);
     free(got.at);
     free(want.at);
-    /* "epoch": the last batch of each epoch, step = epoch, in both runs; the same values as batches 3 and 6, tests 2 and 4. */
+    /* "epoch": the last batch of each epoch, step = epoch, in both runs; the same values as batches 3 and 6, tests 2
+     * and 4. */
     got = layer_points(&(kt_tensorboard_config){ .histogram_freq = 0 }, 2);
     want = read_golden("tb_layer_summary_1.txt", of_layer);
     int kept = 0;

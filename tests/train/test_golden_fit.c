@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/train/test_golden_fit.c: whole calls of fit, evaluate and predict against real Keras, on each back-end and float type: the
- * history of every epoch under its key, the number of batches, the weights, and what evaluate and predict give afterwards.
+/* tests/train/test_golden_fit.c: whole calls of fit, evaluate and predict against real Keras, on each back-end and
+ * float type: the history of every epoch under its key, the number of batches, the weights, and what evaluate and
+ * predict give afterwards.
  */
 #include "testing.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/train/test_hooks.c: the order of hooks, the names in logs, what callbacks may change, against what Keras recorded
- * (tests/golden/data/hooks_*.txt); the CSV files; errors from hooks; the same callbacks in a hand-written loop.
+/* tests/train/test_hooks.c: the order of hooks, the names in logs, what callbacks may change, against what Keras
+ * recorded (tests/golden/data/hooks_*.txt); the CSV files; errors from hooks; the same callbacks in a hand-written
+ * loop.
  */
 #include "testing.h"
 

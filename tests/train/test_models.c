@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/train/test_models.c: the three styles of models, nested in each other; symbols at any batch size; names, layers, weights in
- * files; predictions; and the sentences of every mistake.
+/* tests/train/test_models.c: the three styles of models, nested in each other; symbols at any batch size; names,
+ * layers, weights in files; predictions; and the sentences of every mistake.
  */
 #include "testing.h"
 

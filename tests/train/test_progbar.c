@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/train/test_progbar.c: the progress bar byte by byte, driven by the calls and the clock that Keras's own was driven by
- * (progbar_driven.txt); whole runs against Keras's with the times masked; the table of kt_summary; numbers as Python prints them.
+/* tests/train/test_progbar.c: the progress bar byte by byte, driven by the calls and the clock that Keras's own was
+ * driven by (progbar_driven.txt); whole runs against Keras's with the times masked; the table of kt_summary; numbers
+ * as Python prints them.
  */
 #include "testing.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/train/test_robust.c: what must hold whatever happens: cancelling from a thread and from a signal handler, no allocation once
- * steps are recorded, every allocation failing in turn, contexts in two threads, trainable flags that change.
+/* tests/train/test_robust.c: what must hold whatever happens: cancelling from a thread and from a signal handler, no
+ * allocation once steps are recorded, every allocation failing in turn, contexts in two threads, trainable flags that
+ * change.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -154,8 +155,8 @@ static kt_status look_at_logs(void *self, kt_loop *loop, int64_t batch, kt_logs 
 }
 static const kt_callback_class looker_class = { .name = "looker", .on_train_batch_end = look_at_logs };
 
-/* After the first epoch, which records the steps (the short last batch too), nothing allocates: not the steps, not shuffling, not
- * validation, not reading logs, not a scalar in TensorBoard each step. */
+/* After the first epoch, which records the steps (the short last batch too), nothing allocates: not the steps, not
+ * shuffling, not validation, not reading logs, not a scalar in TensorBoard each step. */
 static void test_no_allocation(void **state)
 {
     (void)state;
@@ -383,7 +384,8 @@ static void test_predict_inside(void **state)
     assert_true(losses[0] == losses[1]);
 }
 
-/* Dropout draws the same whether steps are planned or run one op at a time, and validation does not move the random numbers. */
+/* Dropout draws the same whether steps are planned or run one op at a time, and validation does not move the random
+ * numbers. */
 static void test_random_steps(void **state)
 {
     (void)state;

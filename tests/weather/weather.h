@@ -55,14 +55,14 @@ static inline kt_model *small_model(kt_context *kt)
 
 /* ---- memory that counts its blocks and may fail ---- */
 
-typedef struct failing {
+typedef struct failing_heap {
     int64_t left; /* allocations until one fails, and all after it; below zero: none does */
     bool once;    /* only that one fails */
     bool failed;
     int64_t live, made;
-} failing;
+} failing_heap;
 
-static inline bool failing_now(failing *f)
+static inline bool failing_now(failing_heap *f)
 {
     f->made++;
     if (f->left < 0 || (f->once && f->failed)) return false;
@@ -71,7 +71,7 @@ static inline bool failing_now(failing *f)
 }
 static inline void *failing_allocate(size_t bytes, void *user)
 {
-    failing *f = user;
+    failing_heap *f = user;
     void *block = failing_now(f) ? NULL : malloc(bytes);
     f->live += block != NULL;
     return block;
@@ -83,7 +83,7 @@ static inline void *failing_resize(void *old, size_t bytes, void *user)
 }
 static inline void failing_release(void *block, void *user)
 {
-    ((failing *)user)->live -= block != NULL;
+    ((failing_heap *)user)->live -= block != NULL;
     free(block);
 }
 #define FAILING(f) { failing_allocate, failing_resize, failing_release, (f) }

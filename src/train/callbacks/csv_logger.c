@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* callbacks/csv_logger.c: one line per epoch in a CSV file, byte for byte as Keras writes it.
  *
- * Columns are fixed at the first epoch: `epoch`, then the keys in order; if none of them is a validation key, a `val_` column for each,
- * since validation may only run in later epochs. Missing values are NA. The file is written through at each epoch. If it cannot
- * be opened, training does not begin; if a later line cannot be written, training goes on and the log hook is told.
+ * Columns are fixed at the first epoch: `epoch`, then the keys in order; if none of them is a validation key, a
+ * `val_` column for each, since validation may only run in later epochs. Missing values are NA. The file is written
+ * through at each epoch. If it cannot be opened, training does not begin; if a later line cannot be written, training
+ * goes on and the log hook is told.
  */
 #include <errno.h>
 #include <fcntl.h>

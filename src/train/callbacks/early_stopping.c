@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* callbacks/early_stopping.c: stops when the monitored value no longer improves, as Keras does.
  *
- * Weights are kept in the host's memory, taken once. They are restored at the end of training whenever any were kept, even if
- * training ran to its end.
+ * Weights are kept in the host's memory, taken once. They are restored at the end of training whenever any were kept,
+ * even if training ran to its end.
  */
 #include <math.h>
 #include <string.h>
@@ -76,8 +76,8 @@ static kt_status find_direction(early *e, kt_loop *loop)
     else if (metric) e->direction = kt_metric_higher_is_better(metric) ? 1 : -1;
     else
         return kt_fail(e->kt, KT_ERR_VALUE,
-                       "EarlyStopping: expected a monitor whose direction is known, got '%s'; say .mode = \"min\" or "
-                       ".mode = \"max\"",
+                       "EarlyStopping: expected a monitor whose direction is known, got '%s'; say .mode = \"min\" "
+                       "or .mode = \"max\"",
                        e->monitor);
     return KT_OK;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* callbacks/history.c: the automatic history: every log value of every epoch, under its key. Its self is the kt_history. */
+/* callbacks/history.c: the automatic history: every log value of every epoch, under its key. Its self is the
+ * kt_history. */
 #include "train/loop.h"
 
 static kt_status history_epoch_end(void *self, kt_loop *loop, int64_t epoch, kt_logs *logs)

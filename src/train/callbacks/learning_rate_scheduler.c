@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* callbacks/learning_rate_scheduler.c: the learning rate as a function of the epoch, set at its begin and logged at its end. */
+/* callbacks/learning_rate_scheduler.c: the learning rate as a function of the epoch, set at its begin and logged at
+ * its end. */
 #include <math.h>
 
 #include "train/loop.h"

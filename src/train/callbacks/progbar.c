@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* callbacks/progbar.c: the automatic progress bar, character by character as Keras prints it.
  *
- * verbose 1 draws a line again and again (backspaces, carriage return), at most every 0.05 s and at the end; verbose 2 prints a
- * line per epoch. Each drawing goes to the print hook as one whole text. Under fit only training draws; evaluate and
- * predict alone draw their own.
+ * verbose 1 draws a line again and again (backspaces, carriage return), at most every 0.05 s and at the end; verbose
+ * 2 prints a line per epoch. Each drawing goes to the print hook as one whole text. Under fit only training draws;
+ * evaluate and predict alone draw their own.
  */
 #include <math.h>
 #include <stdio.h>

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* callbacks/tensorboard.c: Keras's TensorBoard callback: runs `train` and `validation` below log_dir.
  *
- * Tags and steps are Keras's: epoch_* at epoch ends with the 0-based epoch, batch_* with the 1-based number of the batch since
- * training began, evaluation_*_vs_iterations at each test end, <path>/histogram of every weight. Summaries inside layers
- * are looked at when the gate is open: each N-th batch, or, with update_freq "epoch", the last batch of an epoch whose
- * histograms are written (of each epoch if histogram_freq is 0). Only batch-level data is gated.
+ * Tags and steps are Keras's: epoch_* at epoch ends with the 0-based epoch, batch_* with the 1-based number of the
+ * batch since training began, evaluation_*_vs_iterations at each test end, <path>/histogram of every weight.
+ * Summaries inside layers are looked at when the gate is open: each N-th batch, or, with update_freq "epoch", the
+ * last batch of an epoch whose histograms are written (of each epoch if histogram_freq is 0). Only batch-level data
+ * is gated.
  *
- * If the first file cannot be made, training does not begin; afterwards a log that cannot be written stops nothing, and
- * what was lost is told to the log hook at the end.
+ * If the first file cannot be made, training does not begin; afterwards a log that cannot be written stops nothing,
+ * and what was lost is told to the log hook at the end.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* callbacks/terminate_on_nan.c: stops when the running loss is not finite. It looks after every batch, which costs each step one
- * reading of the metrics. */
+/* callbacks/terminate_on_nan.c: stops when the running loss is not finite. It looks after every batch, which costs
+ * each step one reading of the metrics. */
 #include <math.h>
 
 #include "train/loop.h"
@@ -22,9 +22,8 @@ static kt_status terminate_batch_end(void *self, kt_loop *loop, int64_t batch, k
     if (!kt_logs_get(logs, "loss", &loss) || isfinite(loss)) return KT_OK;
     if (((const terminate *)self)->raise_error)
         return kt_fail(loop->kt, KT_ERR_NAN,
-                       "batch %lld: invalid loss (%s): look for the first bad value with check_numerics, or for NaN in "
-                       "the "
-                       "data",
+                       "batch %lld: invalid loss (%s): look for the first bad value with check_numerics, or for NaN "
+                       "in the data",
                        (long long)batch, isnan(loss) ? "NaN" : "infinite");
     kt_loop_print(loop, "Batch %lld: Invalid loss, terminating training\n", (long long)batch);
     kt_loop_stop(loop);
