@@ -381,15 +381,11 @@ static kt_status broadcast_to_infer(kt_infer *q)
 
 /* Walks y in order; `from` is where its element lies in x. Only the last axis is a loop of its own.
  */
-static kt_status broadcast_to_run(kt_run *r)
+/* Output element by element from input elements `stride` apart along each axis: broadcasts, transposes. */
+kt_status kt_copy_strided(kt_run *r, const int64_t *stride)
 {
-    const kt_desc *in = kt_run_in(r, 0), *out = kt_run_out(r, 0);
-    int64_t stride[KT_MAX_RANK] = { 0 }, at[KT_MAX_RANK] = { 0 }, step = 1, n = kt_count(r),
-            from = 0;
-    for (int i = in->rank - 1; i >= 0; i--) {
-        stride[i + out->rank - in->rank] = in->dim[i] == 1 ? 0 : step;
-        step *= in->dim[i];
-    }
+    const kt_desc *out = kt_run_out(r, 0);
+    int64_t at[KT_MAX_RANK] = { 0 }, n = kt_count(r), from = 0;
     bool real = kt_is_float(out->dtype);
     const double *x = real ? kt_ref_in(r, 0) : NULL;
     const int64_t *xi = real ? NULL : kt_ref_in_int(r, 0);
@@ -406,6 +402,17 @@ static kt_status broadcast_to_run(kt_run *r)
         }
     }
     return KT_OK;
+}
+
+static kt_status broadcast_to_run(kt_run *r)
+{
+    const kt_desc *in = kt_run_in(r, 0), *out = kt_run_out(r, 0);
+    int64_t stride[KT_MAX_RANK] = { 0 }, step = 1;
+    for (int i = in->rank - 1; i >= 0; i--) {
+        stride[i + out->rank - in->rank] = in->dim[i] == 1 ? 0 : step;
+        step *= in->dim[i];
+    }
+    return kt_copy_strided(r, stride);
 }
 
 static void broadcast_to_grad(kt_grad *q)

@@ -125,7 +125,9 @@ kt_tensor *kt_binary_ce(kt_tensor *logits, kt_tensor *target);
  * are not finite are left out. */
 kt_tensor *kt_histogram(kt_tensor *x);
 
-/* ---- infer functions that families share ---- */
+/* ---- infer functions and kernels that families share ---- */
+
+kt_status kt_copy_strided(kt_run *r, const int64_t *stride); /* input elements from one output element to the next, per axis */
 
 kt_status kt_infer_unary(kt_infer *q);  /* one float operand, same shape and dtype */
 kt_status kt_infer_any(kt_infer *q);    /* one operand, float or integer */

@@ -165,29 +165,13 @@ static kt_status transpose_run(kt_run *r)
 {
     const kt_transpose_attr *a = kt_run_attr(r);
     const kt_desc *in = kt_run_in(r, 0), *out = kt_run_out(r, 0);
-    int64_t x_stride[KT_MAX_RANK], stride[KT_MAX_RANK], at[KT_MAX_RANK] = { 0 }, step = 1, from = 0,
-                                                        n = kt_count(r);
+    int64_t x_stride[KT_MAX_RANK], stride[KT_MAX_RANK], step = 1;
     for (int i = in->rank - 1; i >= 0; i--) {
         x_stride[i] = step;
         step *= in->dim[i];
     }
     for (int i = 0; i < out->rank; i++) stride[i] = x_stride[a->axis[i]];
-    bool real = kt_is_float(out->dtype);
-    const double *x = real ? kt_ref_in(r, 0) : NULL;
-    const int64_t *xi = real ? NULL : kt_ref_in_int(r, 0);
-    double *y = real ? kt_ref_out(r, 0) : NULL;
-    int64_t *yi = real ? NULL : kt_ref_out_int(r, 0);
-    for (int64_t i = 0; i < n; i++) {
-        if (real) y[i] = x[from];
-        else yi[i] = xi[from];
-        for (int k = out->rank - 1; k >= 0; k--) {
-            from += stride[k];
-            if (++at[k] < out->dim[k]) break;
-            from -= stride[k] * out->dim[k];
-            at[k] = 0;
-        }
-    }
-    return KT_OK;
+    return kt_copy_strided(r, stride);
 }
 
 static void transpose_grad(kt_grad *q)

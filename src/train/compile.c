@@ -177,6 +177,7 @@ kt_status kt_compiled_resolve(kt_model *model, const kt_desc *y_true, const kt_d
 kt_status kt_compiled_reset(kt_model *model)
 {
     kt_compiled *c = model->compiled;
+    model->fresh = false;
     kt_status status = kt_variable_fill(c->total, 0);
     if (status == KT_OK) status = kt_variable_fill(c->count, 0);
     for (int i = 0; i < c->n_metrics && status == KT_OK; i++)

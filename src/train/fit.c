@@ -178,6 +178,7 @@ kt_status kt_fit_with(kt_model *model, const kt_fit_config *given)
     if (status == KT_OK) {
         kt_run_state before = kt_run_enter(model);
         kt_history_clear(&model->history);
+        model->looking = false; /* until a callback of this training does */
         f.loop.model = model;
         f.loop.optimizer = model->compiled->optimizer;
         f.loop.history = &model->history;

@@ -49,6 +49,10 @@ struct kt_model {
     kt_recorded *into;       /* predict_into's last */
     kt_program *results;     /* loss and metrics, as numbers */
     kt_program *histograms;  /* one (30, 3) for each weight */
+    uint64_t steps, looked;  /* training and test steps run; their number when somebody last looked at results */
+    int in_a_row;            /* looks, each one step after the other */
+    bool looking;            /* somebody looks after each step: steps give their results themselves */
+    bool fresh;              /* the last step's program holds the results as they stand */
     kt_tensor **learned;     /* the trainable variables that the recorded steps know */
     size_t n_learned, learned_capacity;
     bool running;            /* inside fit, evaluate or predict: the model may not be changed */

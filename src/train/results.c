@@ -27,7 +27,7 @@ const char *kt_results_name(const kt_model *model, int i)
     return "loss";
 }
 
-static int record(kt_model *model, kt_tensor **results)
+int kt_results_record(kt_model *model, kt_tensor **results)
 {
     kt_compiled *c = model->compiled;
     int n = 0;
@@ -44,11 +44,19 @@ static kt_status read_eagerly(kt_model *model, double *values)
     uint64_t step = kt->random_step;
     kt_scope *scope = kt_scope_begin(kt);
     if (!scope) return kt->status;
-    int n = record(model, results);
+    int n = kt_results_record(model, results);
     for (int i = 0; i < n; i++) values[i] = kt_item(results[i]);
     kt_scope_end(kt, scope);
     kt->random_step = step;
     return kt->status;
+}
+
+static kt_status read_program(kt_model *model, kt_program *program, double *values)
+{
+    kt_status status = KT_OK;
+    for (int i = 0, n = kt_results_count(model); i < n && status == KT_OK; i++)
+        status = kt_program_read(program, i, &values[i], KT_FLOAT64, 1);
+    return status;
 }
 
 kt_status kt_results_read(kt_model *model, double *values)
@@ -56,17 +64,16 @@ kt_status kt_results_read(kt_model *model, double *values)
     kt_context *kt = model->kt;
     if (kt->status != KT_OK) return kt->status;
     if (kt->config.run_eagerly) return read_eagerly(model, values);
+    if (model->fresh) return read_program(model, model->last->program, values);
     if (!model->results) {
         kt_tensor *results[KT_MAX_RESULTS];
         if (kt_capture_begin(kt) != KT_OK) return kt->status;
-        int n = record(model, results);
+        int n = kt_results_record(model, results);
         model->results = kt_capture_end(kt, results, n);
         if (!model->results) return kt->status;
     }
     kt_status status = kt_program_run(model->results, NULL, false);
-    for (int i = 0, n = kt_results_count(model); i < n && status == KT_OK; i++)
-        status = kt_program_read(model->results, i, &values[i], KT_FLOAT64, 1);
-    return status;
+    return status == KT_OK ? read_program(model, model->results, values) : status;
 }
 
 kt_status kt_results_put(kt_model *model, kt_logs *logs, const char *prefix)
@@ -86,6 +93,9 @@ void kt_results_fill(kt_logs *logs, void *source)
 {
     kt_model *model = source;
     double values[KT_MAX_RESULTS];
+    model->in_a_row = model->steps == model->looked + 1 ? model->in_a_row + 1 : 0;
+    model->looked = model->steps;
+    if (model->in_a_row == 2) model->looking = true; /* the third time: from now on the steps give them along */
     if (kt_results_read(model, values) != KT_OK) return;
     for (int i = 0, n = kt_results_count(model); i < n; i++)
         if (kt_logs_put_kept(logs, kt_results_name(model, i), values[i]) != KT_OK) return;

@@ -109,6 +109,7 @@ void kt_recorded_clear(kt_model *model)
         r = next;
     }
     model->recorded = model->last = model->into = NULL;
+    model->fresh = false;
     kt_program_free(model->results);
     kt_program_free(model->histograms);
     model->results = model->histograms = NULL;
@@ -167,7 +168,9 @@ kt_recorded *kt_step_record(kt_model *model, kt_step_kind kind, const kt_host_ba
     if (kt_step_prepare(model, kind, batch) != KT_OK) return NULL;
     kt_recorded *r = kt_take_zeroed(kt, 1, sizeof *r);
     if (!r) return NULL;
+    bool predicts = kind == KT_STEP_PREDICT || kind == KT_STEP_INTO;
     r->kind = kind;
+    r->results = model->looking && !predicts;
     r->summaries = summaries;
     r->x = desc_of(&batch->x);
     r->y = desc_of(&batch->y);
@@ -177,9 +180,11 @@ kt_recorded *kt_step_record(kt_model *model, kt_step_kind kind, const kt_host_ba
         kt_tensor *x = kt_capture_input(kt, &r->x);
         kt_tensor *y = batch->y.data ? kt_capture_input(kt, &r->y) : NULL;
         kt_tensor *weight = batch->sample_weight.data ? kt_capture_input(kt, &r->weight) : NULL;
-        kt_tensor *pred = record(model, kind, x, y, weight);
+        kt_tensor *wanted[KT_MAX_RESULTS] = { record(model, kind, x, y, weight) };
+        bool good = wanted[0] != NULL;
+        int n = predicts ? 1 : good && r->results ? kt_results_record(model, wanted) : 0;
         r->any_summaries = kt_outlet_recorded(kt, state) && kt->summary;
-        if (pred) r->program = kt_capture_end(kt, &pred, kind == KT_STEP_PREDICT || kind == KT_STEP_INTO);
+        if (good) r->program = kt_capture_end(kt, wanted, n);
         else kt_capture_abandon(kt);
     }
     if (!r->program) {
@@ -200,9 +205,10 @@ static bool fits(const kt_recorded *r, kt_step_kind kind, const kt_host_batch *b
 
 static kt_recorded *find(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, bool summaries)
 {
+    bool results = model->looking && kind != KT_STEP_PREDICT;
     kt_recorded *r = model->last;
-    if (r && fits(r, kind, batch, summaries)) return r;
-    for (r = model->recorded; r && !fits(r, kind, batch, summaries);) r = r->next;
+    if (r && r->results == results && fits(r, kind, batch, summaries)) return r;
+    for (r = model->recorded; r && !(r->results == results && fits(r, kind, batch, summaries));) r = r->next;
     if (!r) r = kt_step_record(model, kind, batch, summaries);
     return model->last = r;
 }
@@ -235,6 +241,8 @@ kt_status kt_step_run(kt_model *model, kt_step_kind kind, const kt_host_batch *b
 {
     kt_context *kt = model->kt;
     bool summaries = kt->summary && kt_outlet_looks(kt);
+    model->steps++;
+    model->fresh = false;
     if (kind == KT_STEP_TRAIN && kt_optimizer_before_step(model->compiled->optimizer) != KT_OK) return kt->status;
     if (kt->config.run_eagerly) return run_eagerly(model, kind, batch, summaries, NULL, 0);
     kt_recorded *r = find(model, kind, batch, summaries);
@@ -245,6 +253,7 @@ kt_status kt_step_run(kt_model *model, kt_step_kind kind, const kt_host_batch *b
     if (batch->sample_weight.data) inputs[n++] = batch->sample_weight.data;
     kt_status status = kt_program_run(r->program, inputs, kind == KT_STEP_TRAIN);
     if (status != KT_OK && kind == KT_STEP_TRAIN) kt_optimizer_step_failed(model->compiled->optimizer);
+    model->fresh = r->results && status == KT_OK;
     return status;
 }
 
@@ -263,6 +272,7 @@ kt_status kt_step_output(kt_model *model, const kt_host_batch *batch, kt_desc *o
         *out = *kt_desc_of(y);
         return KT_OK;
     }
+    model->fresh = false;
     kt_recorded *r = find(model, KT_STEP_PREDICT, batch, false);
     if (!r) return kt->status;
     *out = *kt_program_desc(r->program, 0);
@@ -273,6 +283,7 @@ kt_status kt_step_predict(kt_model *model, const kt_host_batch *batch, void *to,
 {
     kt_context *kt = model->kt;
     if (kt->config.run_eagerly) return run_eagerly(model, KT_STEP_PREDICT, batch, false, to, count);
+    model->fresh = false; /* model->last becomes another */
     kt_recorded *r = find(model, KT_STEP_PREDICT, batch, false);
     if (!r) return kt->status;
     kt_status status = kt_program_run(r->program, &batch->x.data, false);

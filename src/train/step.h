@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* train/step.h: one training, test or prediction step: recorded once per shape, then run again and again.
  *
- * The key of a recorded step is its kind, the descriptions of x, y and weight, and whether summaries inside layers
- * are wanted. A step is recorded anew when the set of trainable variables changes or compile is called. Metric
- * results are no part of a step: they are read when somebody looks (kt_results_read). With run_eagerly nothing is
+ * The key of a recorded step is its kind, the descriptions of x, y and weight, whether summaries inside layers are
+ * wanted, and whether it gives its results. A step is recorded anew when the set of trainable variables changes or
+ * compile is called. Metric results are no part of a step, they are computed when somebody looks (kt_results_read),
+ * until somebody has looked after three steps in a row: then the steps give them along. With run_eagerly nothing is
  * kept; each step is recorded and run.
  */
 #ifndef KT_TRAIN_STEP_H
@@ -17,6 +18,7 @@ typedef enum kt_step_kind { KT_STEP_TRAIN, KT_STEP_TEST, KT_STEP_PREDICT, KT_STE
 struct kt_recorded {
     kt_recorded *next;
     kt_step_kind kind;
+    bool results;                  /* its wanted values are loss and metrics */
     bool summaries, any_summaries; /* any: no layer names a summary, so it serves both cases */
     kt_desc x, y, weight;          /* dtype KT_DTYPE_DEFAULT: absent */
     kt_program *program;
@@ -41,6 +43,7 @@ kt_status kt_step_predict(kt_model *model, const kt_host_batch *batch, void *to,
 kt_status kt_step_output(kt_model *model, const kt_host_batch *batch, kt_desc *out);
 
 /* Loss and metrics as they stand: kt_results_count numbers with their names, loss first. */
+int kt_results_record(kt_model *model, kt_tensor **results);
 int kt_results_count(const kt_model *model);
 const char *kt_results_name(const kt_model *model, int i);
 kt_status kt_results_read(kt_model *model, double *values);
