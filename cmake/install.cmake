@@ -23,7 +23,7 @@ string(REGEX REPLACE "/$" "" KT_PC_TO_PREFIX ${KT_PC_TO_PREFIX})
 if(NOT CMAKE_INSTALL_PREFIX STREQUAL "/usr") # below /usr the loader looks by itself; elsewhere programs are told where
   set(KT_PC_RPATH " -Wl,-rpath,\${libdir}")
 endif()
-string(REPLACE ";" " " KT_PC_REQUIRES "${KT_PC_REQUIRES}")
+string(REPLACE ";" " " KT_PC_LIBS "${KT_PC_LIBS}")
 foreach(name keratin keratin-summary)
   configure_file(${PROJECT_SOURCE_DIR}/${name}.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${KT_PC_FOLDER})

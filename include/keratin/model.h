@@ -74,8 +74,10 @@ typedef struct kt_compile_config {
     const char *weighted_metrics[KT_MAX_METRICS];
     kt_metric_spec weighted_metric_specs[KT_MAX_METRICS];
 } kt_compile_config;
+#ifndef __cplusplus
 #define kt_compile(model, ...) \
     kt_compile_with(model, &(kt_compile_config){ .size = sizeof(kt_compile_config), __VA_ARGS__ })
+#endif
 KT_API kt_status kt_compile_with(kt_model *model, const kt_compile_config *config);
 KT_API kt_optimizer *kt_model_optimizer(kt_model *model); /* NULL before compile */
 
@@ -83,7 +85,6 @@ KT_API kt_optimizer *kt_model_optimizer(kt_model *model); /* NULL before compile
 
 typedef struct kt_class_weight { int64_t cls; double weight; } kt_class_weight;
 #define KT_MAX_CALLBACKS 12
-#define KT_MAX_CLASS_WEIGHTS 64
 
 typedef struct kt_fit_config {
     size_t size;

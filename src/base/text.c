@@ -15,7 +15,7 @@ kt_text kt_text_in(char *buffer, size_t size)
 
 void kt_text_addv(kt_text *text, const char *format, va_list args)
 {
-    if (text->length + 1 >= text->size) return;
+    if (!format || text->length + 1 >= text->size) return;
     int n = vsnprintf(text->at + text->length, text->size - text->length, format, args);
     if (n < 0) return;
     if ((size_t)n < text->size - text->length) {

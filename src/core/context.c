@@ -97,7 +97,7 @@ kt_status kt_fail_name(kt_context *kt, const char *kind, const char *given, cons
     const char *near = kt_nearest(given, names);
     kt_text_add(&text, "unknown %s '%s': ", kind, given ? given : "(null)");
     if (near) kt_text_add(&text, "did you mean '%s'? ", near);
-    kt_text_add(&text, "known:");
+    kt_text_add(&text, names[0] ? "known:" : "known: none");
     for (int i = 0; names[i]; i++) kt_text_add(&text, "%s %s", i ? "," : "", names[i]);
     return kt_fail_at(kt, KT_ERR_NAME, NULL, "%s", buffer);
 }

@@ -116,7 +116,7 @@ kt_status kt_check_shape(kt_context *kt, const char *what, kt_dtype dtype, const
                               (long long)shape->dim[i], i);
     int64_t count = kt_shape_count(*shape);
     if (count < 0 || count > INT64_MAX / 16)
-        return kt_fail_at(kt, KT_ERR_SHAPE, what, "the sizes multiply to more elements than memory can hold");
+        return kt_fail_at(kt, KT_ERR_SHAPE, what, "the sizes multiply to more elements than memory can hold; check them");
     return KT_OK;
 }
 

@@ -90,7 +90,7 @@ kt_tensor *kt_record(kt_context *kt, const kt_op *op, kt_tensor *const *inputs, 
     kt_infer q = { kt, op, in, n, node };
     kt_status status = op->infer(&q);
     if (status != KT_OK) {
-        kt_fail_at(kt, status, op->name, "the row's infer refused its inputs without saying why");
+        kt_fail_at(kt, status, op->name, "the row's infer refused its inputs without saying why; call kt_infer_fail there");
         return NULL;
     }
     if (symbol) {

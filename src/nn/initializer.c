@@ -62,7 +62,7 @@ kt_status kt_initialize(kt_context *kt, const kt_initializer_spec *spec, const c
     if (!values) return kt->status;
     kt_status status = spec->cls->fill(kt, &spec->config, shape, key, values, count);
     if (status != KT_OK)
-        kt_fail_at(kt, status, spec->cls->name, "the initializer failed for '%s' without saying why", path);
+        kt_fail_at(kt, status, spec->cls->name, "the initializer failed for '%s' without saying why; call kt_fail there", path);
     if (kt->status == KT_OK) kt_variable_set(variable, kt_array_of(values, KT_FLOAT64, shape));
     kt_give(kt, values);
     return kt->status;

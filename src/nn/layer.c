@@ -101,7 +101,7 @@ kt_layer *kt_layer_make(kt_context *kt, const kt_layer_spec *spec, const char *n
         kt_frame outer = kt_frame_enter(kt, layer->name, 0);
         kt_status status = d.cls->create(layer);
         if (status != KT_OK)
-            kt_fail_at(kt, status, d.cls->name, "its create refused the configuration without saying why");
+            kt_fail_at(kt, status, d.cls->name, "its create refused the configuration without saying why; call kt_fail there");
         kt_frame_leave(kt, outer);
         if (kt->status != KT_OK) goto fail;
     }
@@ -187,7 +187,7 @@ static kt_status build(kt_layer *layer, const kt_desc *x)
     layer->building = true;
     kt_status status = layer->cls->build ? layer->cls->build(layer, x) : KT_OK;
     layer->building = false;
-    if (status != KT_OK) kt_fail_at(kt, status, layer->cls->name, "its build failed without saying why");
+    if (status != KT_OK) kt_fail_at(kt, status, layer->cls->name, "its build failed without saying why; call kt_fail there");
     if (kt->status != KT_OK) {
         end_contents(layer, true);
         return kt->status;

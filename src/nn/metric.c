@@ -222,7 +222,7 @@ kt_status kt_metric_update(kt_metric *metric, kt_tensor *y_true, kt_tensor *y_pr
     if (!metric->cls->values) {
         kt_status status = metric->cls->update(config, metric->state, y_true, y_pred, sample_weight);
         return status == KT_OK ? kt->status
-                               : kt_fail_at(kt, status, metric->name, "its update failed without saying why");
+                               : kt_fail_at(kt, status, metric->name, "its update failed without saying why; call kt_fail there");
     }
     kt_tensor *values = metric->cls->values(config, y_true, y_pred);
     if (!values && kt->status == KT_OK)

@@ -151,7 +151,7 @@ kt_optimizer *kt_optimizer_new(kt_context *kt, kt_optimizer_spec spec)
     kt_own(kt, &optimizer->object, optimizer_release);
     if (kt_own_fields(kt, cls->fields, &optimizer->config) != KT_OK) goto fail;
     if (cls->check && (status = cls->check(kt, &optimizer->config)) != KT_OK) {
-        kt_fail_at(kt, status, cls->name, "its check refused the configuration without saying why");
+        kt_fail_at(kt, status, cls->name, "its check refused the configuration without saying why; call kt_fail there");
         goto fail;
     }
     cls->common(&optimizer->config, &optimizer->common);
@@ -239,7 +239,7 @@ static kt_status update_one(kt_optimizer *optimizer, const bound_variable *bound
     };
     kt_status status = optimizer->cls->update(&update);
     return status == KT_OK ? optimizer->kt->status
-                           : kt_fail_at(optimizer->kt, status, optimizer->name, "its update failed without saying why");
+                           : kt_fail_at(optimizer->kt, status, optimizer->name, "its update failed without saying why; call kt_fail there");
 }
 
 static kt_status check_gradients(kt_optimizer *optimizer, kt_tensors gradients, kt_tensors variables)

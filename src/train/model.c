@@ -79,7 +79,7 @@ kt_model *kt_model_from(kt_context *kt, kt_layer *root)
 void kt_model_free(kt_model *model)
 {
     if (!model) return;
-    kt_layer *root = model->root;
+    kt_layer *root = model->lent ? NULL : model->root;
     kt_recorded_clear(model);
     kt_compiled_free(model->kt, model->compiled);
     model->compiled = NULL;
@@ -93,7 +93,9 @@ kt_model *kt_model_of(kt_context *kt, kt_layer_spec layer)
     if (!kt || kt->status != KT_OK) return NULL;
     kt_layer *root = kt_layer_new(kt, layer);
     kt_model *model = kt_model_from(kt, root);
-    if (!model && root && !kt_spec_is_existing(&layer)) kt_layer_free(root);
+    bool lent = kt_spec_is_existing(&layer);
+    if (model) model->lent = lent;
+    else if (!lent) kt_layer_free(root);
     return model;
 }
 

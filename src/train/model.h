@@ -41,6 +41,7 @@ struct kt_model {
     kt_object object;
     kt_context *kt;
     kt_layer *root;
+    bool lent;               /* the root is another's: it does not die with the model */
     kt_desc input;           /* of the first call, dim[0] whatever it was; rank -1: not known yet */
     kt_compiled *compiled;   /* NULL before compile */
     kt_history history;

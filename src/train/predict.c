@@ -171,6 +171,7 @@ static kt_status into_eagerly(kt_model *model, int64_t rows, const float *from, 
     uint64_t step = kt->random_step;
     kt_scope *scope = kt_scope_begin(kt);
     if (!scope) return kt->status;
+    kt->captures++; /* layers number their calls anew */
     kt_tensor *y = kt_call(model, kt_constant_borrow(kt, batch.x));
     if (y) kt_read(y, to, KT_FLOAT32, to_count);
     kt_scope_end(kt, scope);

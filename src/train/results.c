@@ -2,7 +2,8 @@
 /* train/results.c: loss and metrics as numbers, when somebody looks.
  *
  * One small program computes all results from the state variables, so that a callback that looks at each step costs
- * one more run of a few scalar ops, and a training whose callbacks look once an epoch costs nothing in its steps.
+ * one more run of a few scalar ops, and a training whose callbacks look once an epoch costs nothing in its steps. When
+ * somebody looks after each step, the steps give their results along (step.h), and reading is a copy.
  */
 #include <string.h>
 

@@ -100,6 +100,8 @@ static kt_tensor *record(kt_model *model, kt_step_kind kind, kt_tensor *x, kt_te
 
 /* ---- recorded steps ---- */
 
+enum { MAX_RECORDED = 64 };
+
 void kt_recorded_clear(kt_model *model)
 {
     for (kt_recorded *r = model->recorded; r;) {
@@ -162,6 +164,20 @@ kt_status kt_step_prepare(kt_model *model, kt_step_kind kind, const kt_host_batc
     return kt_optimizer_build(model->compiled->optimizer, kt_trainable(model));
 }
 
+/* Data whose shape changes from batch to batch must not fill the memory with programs. */
+static void forget_oldest(kt_model *model)
+{
+    kt_recorded **link = &model->recorded;
+    for (int i = 0; i < MAX_RECORDED && *link; i++) link = &(*link)->next;
+    kt_recorded *oldest = *link;
+    if (!oldest) return;
+    *link = NULL; /* it is the last: one more than the limit */
+    if (model->last == oldest) model->last = NULL;
+    if (model->into == oldest) model->into = NULL;
+    kt_program_free(oldest->program);
+    kt_give(model->kt, oldest);
+}
+
 kt_recorded *kt_step_record(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, bool summaries)
 {
     kt_context *kt = model->kt;
@@ -194,7 +210,9 @@ kt_recorded *kt_step_record(kt_model *model, kt_step_kind kind, const kt_host_ba
         return NULL;
     }
     r->next = model->recorded;
-    return model->recorded = r;
+    model->recorded = r;
+    forget_oldest(model);
+    return r;
 }
 
 static bool fits(const kt_recorded *r, kt_step_kind kind, const kt_host_batch *b, bool summaries)
@@ -225,6 +243,7 @@ static kt_status run_eagerly(kt_model *model, kt_step_kind kind, const kt_host_b
     uint64_t step = kt->random_step;
     kt_scope *scope = kt_scope_begin(kt);
     if (!scope) return kt->status;
+    kt->captures++; /* layers number their calls anew, as for a step that is recorded once */
     kt_outlet_state state = kt_outlet_record(kt, summaries);
     kt_tensor *x = kt_constant_borrow(kt, batch->x);
     kt_tensor *y = batch->y.data ? kt_constant_borrow(kt, batch->y) : NULL;
@@ -237,23 +256,29 @@ static kt_status run_eagerly(kt_model *model, kt_step_kind kind, const kt_host_b
     return kt->status;
 }
 
-kt_status kt_step_run(kt_model *model, kt_step_kind kind, const kt_host_batch *batch)
+static kt_status run_recorded(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, bool summaries)
 {
-    kt_context *kt = model->kt;
-    bool summaries = kt->summary && kt_outlet_looks(kt);
-    model->steps++;
-    model->fresh = false;
-    if (kind == KT_STEP_TRAIN && kt_optimizer_before_step(model->compiled->optimizer) != KT_OK) return kt->status;
-    if (kt->config.run_eagerly) return run_eagerly(model, kind, batch, summaries, NULL, 0);
     kt_recorded *r = find(model, kind, batch, summaries);
-    if (!r) return kt->status;
+    if (!r) return model->kt->status;
     const void *inputs[3] = { batch->x.data };
     int n = 1;
     if (batch->y.data) inputs[n++] = batch->y.data;
     if (batch->sample_weight.data) inputs[n++] = batch->sample_weight.data;
     kt_status status = kt_program_run(r->program, inputs, kind == KT_STEP_TRAIN);
-    if (status != KT_OK && kind == KT_STEP_TRAIN) kt_optimizer_step_failed(model->compiled->optimizer);
     model->fresh = r->results && status == KT_OK;
+    return status;
+}
+
+kt_status kt_step_run(kt_model *model, kt_step_kind kind, const kt_host_batch *batch)
+{
+    kt_context *kt = model->kt;
+    bool summaries = kt->summary && kt_outlet_looks(kt), training = kind == KT_STEP_TRAIN;
+    model->steps++;
+    model->fresh = false;
+    if (training && kt_optimizer_before_step(model->compiled->optimizer) != KT_OK) return kt->status;
+    kt_status status = kt->config.run_eagerly ? run_eagerly(model, kind, batch, summaries, NULL, 0)
+                                              : run_recorded(model, kind, batch, summaries);
+    if (status != KT_OK && training) kt_optimizer_step_failed(model->compiled->optimizer);
     return status;
 }
 

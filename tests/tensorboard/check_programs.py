@@ -207,7 +207,8 @@ def table(path):
 def check_all_programs(examples, logs):
     csv = os.path.join(logs, "table.csv")
     table(csv)
-    runs = [Run("custom_layer", 3), Run("custom_layer", 3, freq=2, update="batch", batch=48),
+    runs = [Run("custom_layer", 3), Run("custom_layer", 3, freq=2),
+            Run("custom_layer", 3, freq=2, update="batch", batch=48),
             Run("custom_layer", 2, freq=0, update="3", more=["--no-shuffle"]),
             Run("custom_layer", 2, freq=0, more=["--data", csv], inputs=11, rows=500),
             Run("custom_loss", 3), Run("custom_loss", 2, update="batch", batch=64),

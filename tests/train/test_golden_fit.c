@@ -182,8 +182,9 @@ static void run_case(const fit_case *c, const golden_mode *mode)
     compile(model, c);
     kt_class_weight classes[16];
     kt_array weights = kt_arrays_get(golden, "class_weight");
-    int64_t n_classes = weights.data ? golden_count(weights) : 0;
-    for (int64_t i = 0; i < n_classes; i++) classes[i] = (kt_class_weight){ i, golden_at(weights, i) };
+    int64_t n_classes = 0;
+    for (int64_t i = 0; weights.data && i < golden_count(weights); i++) /* classes of weight 1 are not listed */
+        if (golden_at(weights, i) != 1) classes[n_classes++] = (kt_class_weight){ i, golden_at(weights, i) };
     kt_array split = kt_arrays_get(golden, "validation_split");
     counter count = { .epochs = 0 };
     kt_fit(model, golden_need(golden, "x"), golden_need(golden, "y"),

@@ -219,6 +219,32 @@ static void failing_release(void *block, void *user)
     free(block);
 }
 
+/* The third program of the mission, watched by callbacks and a writer. */
+static void hand_loop(kt_context *kt, const data *d, const char *folder)
+{
+    kt_model *model = kt_sequential(kt, kt_input(6), kt_dense(4), kt_dense(2));
+    kt_optimizer *optimizer = kt_optimizer_new(kt, kt_adam());
+    kt_writer *writer = kt_file_writer(kt, folder);
+    kt_dataset *batches = kt_dataset_new(kt, X(*d), Y(*d), .batch_size = 24);
+    kt_loop *loop =
+        kt_loop_new(kt, .model = model, .epochs = 1, .callbacks = { kt_tensorboard(folder, .histogram_freq = 1) });
+    kt_loop_train_begin(loop);
+    kt_loop_epoch_begin(loop, 0);
+    kt_for_each_batch(batches, batch) {
+        kt_loop_batch_begin(loop, batch.index);
+        kt_tensor *loss = kt_loss_named("mse", batch.y, kt_call_training(model, batch.x), NULL);
+        kt_apply_gradients(optimizer, kt_gradients(loss, kt_trainable(model)), kt_trainable(model));
+        kt_write_scalar(writer, "loss", loss, batch.index);
+        kt_loop_log(loop, "loss", kt_item(loss));
+        kt_loop_batch_end(loop, batch.index);
+    }
+    kt_loop_epoch_end(loop, 0);
+    kt_loop_train_end(loop);
+    kt_loop_free(loop);
+    kt_writer_close(writer);
+    kt_dataset_free(batches);
+}
+
 /* A whole program: three styles of models, training with callbacks, evaluation, prediction, weights in a file. */
 static kt_status whole_program(failing *f, const data *d, const char *folder)
 {
@@ -242,6 +268,7 @@ static kt_status whole_program(failing *f, const data *d, const char *folder)
     kt_model *drawn = kt_model_new(x, kt_add(h, kt_apply_layer(kt_dense(4), h)));
     kt_arrays_free(kt_predict(drawn, X(*d)));
     kt_model_free(drawn);
+    hand_loop(kt, d, folder);
     kt_logs_free(logs);
     kt_model_free(model);
     kt_status status = kt_error(kt);
@@ -391,18 +418,78 @@ static void test_random_steps(void **state)
     (void)state;
     data d;
     make_data(&d);
-    double losses[3];
-    for (int kind = 0; kind < 3; kind++) {
-        kt_context *kt = kt_context_new(.backend = "ref", .seed = 4, .run_eagerly = kind == 1);
+    double losses[4];
+    for (int kind = 0; kind < 4; kind++) {
+        kt_context *kt = kt_context_new(.backend = "ref", .seed = 4, .run_eagerly = kind % 2);
         kt_model *model = small_model(kt);
-        kt_fit(model, X(d), Y(d), .epochs = 3, .validation_x = kind == 2 ? X(d) : (kt_array){ .data = NULL },
-               .validation_y = kind == 2 ? Y(d) : (kt_array){ .data = NULL });
+        kt_array none = { .data = NULL };
+        kt_fit(model, X(d), Y(d), .epochs = 3, .validation_x = kind > 1 ? X(d) : none,
+               .validation_y = kind > 1 ? Y(d) : none);
         assert_fine(kt);
         losses[kind] = kt_history_value(kt_model_history(model), "loss", 2);
         kt_context_free(kt);
     }
-    assert_true(losses[0] == losses[1]);
-    assert_true(losses[0] == losses[2]);
+    for (int kind = 1; kind < 4; kind++) assert_true(losses[kind] == losses[0]);
+}
+
+/* ---- data of the caller's own ---- */
+
+typedef struct source {
+    data d;
+    int64_t batches;
+    bool vary; /* rows: 1, 2, 3... */
+} source;
+
+static kt_status source_batch(void *self, int64_t epoch, int64_t index, kt_host_batch *batch)
+{
+    (void)epoch;
+    source *s = self;
+    int64_t rows = s->vary ? index % 60 + 1 : 8;
+    if (index == s->batches) return KT_OK;
+    batch->x = kt_floats(s->d.x, rows, 6);
+    batch->y = kt_floats(s->d.y, rows, 2);
+    return KT_OK;
+}
+
+/* Epochs of unknown length, empty ones, and batches that never have the same shape twice in a row. */
+static void test_own_data(void **state)
+{
+    (void)state;
+    const kt_dataset_class cls = { .size = sizeof cls, .batch = source_batch };
+    source s = { .batches = 3 };
+    make_data(&s.d);
+    kt_context *kt = test_context("cpu", KT_FLOAT32);
+    kt_model *model = small_model(kt);
+    kt_dataset *own = kt_dataset_custom(kt, &cls, &s);
+    ended e = { .epochs = 0 };
+    assert_int_equal(kt_fit(model, .data = own, .epochs = 2, .validation_data = own,
+                            .callbacks = { kt_callback_of(&ended_class, &e) }), KT_OK);
+    assert_int_equal(e.steps, 6);
+    assert_int_equal(kt_history_length(kt_model_history(model), "val_loss"), 2);
+    s.vary = true;
+    s.batches = 180; /* 60 shapes: two programs each would not be kept for ever */
+    assert_int_equal(kt_fit(model, .data = own), KT_OK);
+    assert_int_equal(kt_evaluate(model, NULL, .data = own), KT_OK);
+    s.batches = 0;
+    assert_int_equal(kt_fit(model, .data = own), KT_ERR_VALUE);
+    assert_error(kt, KT_ERR_VALUE, "at least one batch");
+    assert_int_equal(kt_evaluate(model, NULL, .data = own), KT_ERR_VALUE);
+    assert_error(kt, KT_ERR_VALUE, "at least one batch");
+    kt_context_free(kt);
+}
+
+/* A model around a layer that exists leaves it alive. */
+static void test_lent_layer(void **state)
+{
+    (void)state;
+    kt_context *kt = test_context("ref", KT_FLOAT32);
+    kt_layer *layer = kt_layer_new(kt, kt_dense(2));
+    kt_model *model = kt_model_of(kt, kt_existing(layer));
+    kt_model_build(model, KT_SHAPE(1, 3));
+    kt_model_free(model);
+    assert_int_equal(kt_layer_weights(layer).count, 2);
+    assert_fine(kt);
+    kt_context_free(kt);
 }
 
 int main(void)
@@ -413,6 +500,8 @@ int main(void)
         cmocka_unit_test(test_two_contexts),   cmocka_unit_test(test_trainable),
         cmocka_unit_test(test_compile_inside), cmocka_unit_test(test_predict_inside),
         cmocka_unit_test(test_random_steps),
+        cmocka_unit_test(test_own_data),
+        cmocka_unit_test(test_lent_layer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,10 +15,10 @@ static int wrong;
 /* Where stands in front of a colon; then what was expected, what was received, what to do, in whatever words: two clauses or more. */
 static bool has_parts(const char *sentence)
 {
-    static const char *const between[] = { "; ", ", ", ": did you mean", "known:" };
+    static const char *const between[] = { "; ", ", ", ": " };
     const char *where = strstr(sentence, ": ");
     bool clauses = false;
-    for (size_t i = 0; where && i < sizeof between / sizeof *between; i++) clauses = clauses || strstr(where, between[i]);
+    for (size_t i = 0; where && i < sizeof between / sizeof *between; i++) clauses = clauses || strstr(where + 2, between[i]);
     return clauses && strlen(sentence) > 30;
 }
 
@@ -239,7 +239,7 @@ static void layers(void **state)
     WRONG(KT_ERR_VALUE, "variance", kt_layer_new(kt, kt_normalization(.mean = mean, .count = 2)));
     WRONG(KT_ERR_SHAPE, "6", kt_call_layer(dense, kt_ones(kt, KT_FLOAT32, KT_SHAPE(2, 5))));
     WRONG(KT_ERR_SHAPE, "rank 0", kt_call_layer(dense, kt_ones(kt, KT_FLOAT32, KT_SCALAR_SHAPE)));
-    WRONG(KT_ERR_VALUE, "1", kt_call_layer_many(dense, (kt_tensor *[]){ x, x }, 2));
+    WRONG(KT_ERR_VALUE, "one tensor, got 2", kt_call_layer_many(dense, (kt_tensor *[]){ x, x }, 2));
     WRONG(KT_ERR_VALUE, "Normalization", kt_adapt(dropout, kt_floats(rows2, 2, 2)));
     WRONG(KT_ERR_NAME, "did you mean 'kernel'", kt_w(dense, "kernle"));
     WRONG(KT_ERR_NAME, "sub", kt_sublayer(dense, "sub"));
@@ -310,7 +310,7 @@ static void fits(void **state)
     WRONG(KT_ERR_VALUE, "both", kt_fit(model, x, y, .data = data));
     WRONG(KT_ERR_SHAPE, "63", kt_fit(model, x, kt_floats(d.y, 63, 1)));
     WRONG(KT_ERR_SHAPE, "got 5", kt_fit(model, kt_floats(d.x, ROWS, 5), y));
-    WRONG(KT_ERR_SHAPE, "y", kt_fit(model, x, kt_floats(d.x, ROWS, 2)));
+    WRONG(KT_ERR_SHAPE, "got (32, 2)", kt_fit(model, x, kt_floats(d.x, ROWS, 2)));
     WRONG(KT_ERR_SHAPE, "x is empty", kt_fit(model, kt_floats(d.x, 0, INPUTS), kt_floats(d.y, 0, 1)));
     WRONG(KT_ERR_SHAPE, "sample_weight", kt_fit(model, x, y, .sample_weight = kt_floats(d.y, 3)));
     WRONG(KT_ERR_VALUE, "-1", kt_fit(model, x, y, .batch_size = -1));
@@ -326,7 +326,6 @@ static void fits(void **state)
     WRONG(KT_ERR_VALUE, "-1", kt_fit(model, x, y, .validation_split = 0.5, .validation_freq = -1));
     WRONG(KT_ERR_VALUE, "-1", kt_fit(model, x, y, .validation_split = 0.5, .validation_batch_size = -1));
     WRONG(KT_ERR_VALUE, "class_weight", kt_fit(model, x, y, .class_weight = (kt_class_weight[]){ { 0, 1 } }, .class_weight_count = -3));
-    WRONG(KT_ERR_VALUE, "size", kt_fit_with(model, &(kt_fit_config){ .x = x, .y = y }));
     WRONG(KT_ERR_SHAPE, "got 5", kt_evaluate(model, NULL, kt_floats(d.x, ROWS, 5), y));
     WRONG(KT_ERR_VALUE, "-1", kt_evaluate(model, NULL, x, y, .batch_size = -1));
     WRONG(KT_ERR_SHAPE, "63", kt_train_on_batch(model, x, kt_floats(d.y, 63, 1), none, NULL));

@@ -672,7 +672,7 @@ static void no_function_is_forgotten(void **state)
             at += 8;
             size_t line = strcspn(at, ";{"), before = strcspn(at, "(");
             if (before > line) continue; /* a variable */
-            while (before > 0 && !strchr(" *", at[before - 1])) before--;
+            while (before > 0 && !strchr(" *\n", at[before - 1])) before--;
             size_t length = strcspn(at + before, "(");
             snprintf(name, sizeof name, "%.*s(", (int)length, at + before);
             bool used = strstr(mine, name) || strstr(listed, name);

@@ -94,6 +94,13 @@ typedef struct silence {
     int file, out, err;
 } silence;
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+void __sanitizer_set_report_fd(void *fd); /* their reports still go to the real stderr */
+#define SANITIZER_REPORTS(fd) __sanitizer_set_report_fd((void *)(intptr_t)(fd))
+#else
+#define SANITIZER_REPORTS(fd) ((void)(fd))
+#endif
+
 static inline silence silence_begin(void)
 {
     char path[] = "/tmp/keratin-silence-XXXXXX";
@@ -101,6 +108,7 @@ static inline silence silence_begin(void)
     fflush(stderr);
     silence s = { .file = mkstemp(path), .out = dup(1), .err = dup(2) };
     unlink(path);
+    SANITIZER_REPORTS(s.err);
     if (s.file < 0 || dup2(s.file, 1) < 0 || dup2(s.file, 2) < 0) _exit(3);
     return s;
 }
@@ -113,6 +121,7 @@ static inline long silence_end(silence *s)
     long bytes = (long)lseek(s->file, 0, SEEK_END);
     dup2(s->out, 1);
     dup2(s->err, 2);
+    SANITIZER_REPORTS(2);
     close(s->out);
     close(s->err);
     close(s->file);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "train/loop.h"
@@ -76,19 +77,28 @@ static kt_status csv_train_begin(void *self, kt_loop *loop, kt_logs *logs)
                                      : "see errno");
 }
 
+/* A whole line or none. A write beyond the process's limit on the size of files raises SIGXFSZ, which kills: it is asked first. */
 static void write_line(const csv *c, const char *line, size_t n)
 {
-    while (n) {
-        ssize_t done = write(c->file, line, n);
+    struct rlimit limit;
+    off_t start = lseek(c->file, 0, SEEK_END);
+    bool good = start < 0 || getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+                (rlim_t)start + n <= limit.rlim_cur;
+    int error = EFBIG;
+    for (size_t at = 0; good && at < n;) {
+        ssize_t done = write(c->file, line + at, n - at);
         if (done < 0 && errno == EINTR) continue;
-        if (done <= 0) {
-            kt_remark(c->kt, "CSVLogger: '%s' cannot be written (error %d): a line is lost, training goes on",
-                      c->filename, errno);
-            return;
+        if (done > 0) {
+            at += (size_t)done;
+            continue;
         }
-        line += done;
-        n -= (size_t)done;
+        error = done < 0 ? errno : ENOSPC;
+        good = false;
+        if (at && start >= 0 && ftruncate(c->file, start) != 0) error = errno;
     }
+    if (!good)
+        kt_remark(c->kt, "CSVLogger: '%s' cannot be written (error %d): a line is lost, training goes on", c->filename,
+                  error);
 }
 
 /* As Python's csv writer: quoted only if it must be. */
