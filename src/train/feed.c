@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/tensor.h"
+#include "data/dataset.h"
 
 static kt_status check_array(kt_context *kt, const char *call, const char *name, const kt_array *a)
 {
@@ -121,6 +122,9 @@ kt_status kt_feed_open(kt_feed *feed, kt_context *kt, const kt_feed_config *c)
                            "%s: a data set has its own batch size, got batch_size %lld as well; set it in "
                            "kt_dataset_new",
                            c->call, (long long)c->batch_size);
+        if (c->data->kt != kt)
+            return kt_fail(kt, KT_ERR_VALUE, "%s: expected a data set of the model's context, got one of another; make it there",
+                           c->call);
         feed->data = c->data;
         feed->classes = c->classes;
         feed->n_classes = c->n_classes;

@@ -231,6 +231,8 @@ kt_status kt_summaries_to(kt_context *kt, kt_writer *writer, int64_t step)
     if (!kt) return KT_ERR_VALUE;
     if (kt->status != KT_OK) return kt->status;
     if (!writer && !kt->summary) return KT_OK;
+    if (writer && writer->kt != kt)
+        return kt_fail(kt, KT_ERR_VALUE, "summaries_to: expected a writer of this context, got one of another; make one with kt_file_writer");
     kt_outlet *outlet = kt_outlet_of(kt);
     if (!outlet) return kt->status;
     outlet->writer = writer;

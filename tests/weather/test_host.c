@@ -237,6 +237,32 @@ static void contexts_in_threads(void **state)
     for (int i = 0; i < 3; i++) assert_true(losses[i] == alone);
 }
 
+/* The host's own threads, or here none at all, in any order: the same numbers. */
+static void in_reverse(void (*body)(void *arg, int64_t chunk, int worker), void *arg, int64_t chunks, void *user)
+{
+    for (int64_t chunk = chunks; chunk-- > 0;) body(arg, chunk, (int)(chunk % 2));
+    ++*(int *)user;
+}
+
+static void threads_of_the_host(void **state)
+{
+    (void)state;
+    int calls = 0;
+    double losses[2];
+    for (int own = 0; own < 2; own++) {
+        kt_context *kt = kt_context_new(.seed = 3, .threads = 2, .parallel_for = own ? NULL : in_reverse, .parallel_user = &calls);
+        kt_arrays *data = kt_friedman1(kt, 1024, 1, 1);
+        kt_model *model = kt_sequential(kt, kt_input(10), kt_dense(512, .activation = "relu"), kt_dense(1));
+        kt_compile(model, .optimizer = kt_adam(), .loss = "mse");
+        kt_fit(model, kt_arrays_get(data, "x"), kt_arrays_get(data, "y"), .batch_size = 512, .epochs = 2);
+        assert_fine(kt);
+        losses[own] = kt_history_value(kt_model_history(model), "loss", 1);
+        kt_context_free(kt);
+    }
+    assert_true(calls > 0);
+    assert_true(losses[0] == losses[1]);
+}
+
 /* ---- stopping ---- */
 
 static kt_context *running;
@@ -321,6 +347,7 @@ int main(void)
         cmocka_unit_test(decimal_comma),
         cmocka_unit_test(fork_after_threads),
         cmocka_unit_test(contexts_in_threads),
+        cmocka_unit_test(threads_of_the_host),
         cmocka_unit_test(cancelled_from_outside),
         cmocka_unit_test(interrupted_all_the_time),
     };

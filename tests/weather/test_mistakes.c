@@ -305,8 +305,11 @@ static void fits(void **state)
     int32_t ids[ROWS] = { 0 };
     kt_array x = X(d), y = Y(d), none = { .data = NULL };
     kt_model *model = small_model(kt);
-    kt_dataset *data = kt_dataset_new(kt, x, y);
+    kt_context *other = test_context("ref", KT_FLOAT32);
+    kt_dataset *data = kt_dataset_new(kt, x, y), *foreign = kt_dataset_new(other, x, y);
     WRONG(KT_ERR_VALUE, "data", kt_fit(model, none, none));
+    WRONG(KT_ERR_VALUE, "context", kt_fit(model, .data = foreign));
+    kt_context_free(other);
     WRONG(KT_ERR_VALUE, "both", kt_fit(model, x, y, .data = data));
     WRONG(KT_ERR_SHAPE, "63", kt_fit(model, x, kt_floats(d.y, 63, 1)));
     WRONG(KT_ERR_SHAPE, "got 5", kt_fit(model, kt_floats(d.x, ROWS, 5), y));
@@ -436,6 +439,12 @@ static void logs(void **state)
     WRONG(KT_ERR_VALUE, "tag", kt_write_number(writer, "", 1, 1));
     kt_summaries_to(kt, writer, 1);
     WRONG(KT_ERR_SHAPE, "(2, 3)", kt_summary_scalar("x", x));
+    kt_context *other = test_context("ref", KT_FLOAT32);
+    kt_tensor *foreign = kt_ones(other, KT_FLOAT32, KT_SCALAR_SHAPE);
+    WRONG(KT_ERR_VALUE, "context", kt_write_scalar(writer, "x", foreign, 1));
+    assert_int_equal(kt_summaries_to(other, writer, 1), KT_ERR_VALUE);
+    assert_error(other, KT_ERR_VALUE, "writer of this context");
+    kt_context_free(other);
     kt_events *log = kt_events_open(folder);
     const struct { kt_status got, want; } each[] = {
         { kt_events_scalar(log, "", 1, 1), KT_ERR_VALUE },

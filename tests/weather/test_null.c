@@ -225,7 +225,7 @@ static void contexts_with(kt_context *kt)
     RUNS(kt_message(NULL));
     RUNS(kt_clear_error(NULL));
     FAILS(kt_fail(NULL, KT_ERR_VALUE, "%s", "x"));
-    FAILS(kt_fail(kt, KT_ERR_VALUE, no_format));
+    FAILS(kt_fail(kt, KT_ERR_VALUE, no_format, 0));
     RUNS(kt_cancel(NULL));
     RUNS(kt_memory(NULL));
     RUNS(kt_threads(NULL));
@@ -434,7 +434,7 @@ static void loops_with(kt_context *kt, kt_logs *logs, kt_loop *loop)
     RUNS(kt_loop_stop(NULL));
     RUNS(kt_loop_stopped(NULL));
     RUNS(kt_loop_print(NULL, "%s", "x"));
-    RUNS(kt_loop_print(loop, no_format));
+    RUNS(kt_loop_print(loop, no_format, 0));
     RUNS(kt_callback_of(NULL, NULL));
     RUNS(kt_callback_spec_of(NULL, NULL, 8));
     NONE(kt_loop_new_with(NULL, &(kt_loop_config){ .size = sizeof(kt_loop_config) }));
