@@ -7,7 +7,7 @@
 #   make bench                 times Keratin beside its peers, which make bench-peers installs
 #   make install PREFIX=DIR    copies the library, the headers and the command
 #   make fuzz SECONDS=60       feeds damaged files to the readers; needs Clang
-#   make format                formats the sources in place; needs clang-format
+#   make format                formats the lines changed since the last commit; needs clang-format
 #   make clean                 removes what was built; the bench's peers, slow to download, stay
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -42,7 +42,7 @@ fuzz:
 
 format:
 	@tools/install-deps format
-	@git ls-files '*.c' '*.h' '*.cpp' | xargs clang-format -i
+	@git clang-format --extensions c,h,cpp HEAD
 
 clean:
 	@[ ! -d "$(BUILD)" ] || find "$(BUILD)" -mindepth 1 -maxdepth 1 ! -name 'peers-*' ! -name bench -exec rm -rf {} +
