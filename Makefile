@@ -42,7 +42,7 @@ fuzz:
 
 format:
 	@tools/install-deps format
-	@git clang-format --extensions c,h,cpp HEAD
+	@git clang-format --force --extensions c,h,cpp HEAD
 
 clean:
 	@[ ! -d "$(BUILD)" ] || find "$(BUILD)" -mindepth 1 -maxdepth 1 ! -name 'peers-*' ! -name bench -exec rm -rf {} +
