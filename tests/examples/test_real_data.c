@@ -51,18 +51,28 @@ static result abalone(uint64_t seed, bool with_log, kt_loss_fn loss, bool standa
     return r;
 }
 
+static double middle(const double *three)
+{
+    double a = three[0], b = three[1], c = three[2];
+    return fmax(fmin(a, b), fmin(fmax(a, b), c));
+}
+
+/* The middle of three seeds: the logarithm of near nothing magnifies rounding, so that one seed may end on either side of a bound
+ * with one instruction set and another (seed 2: 1.78 with AVX-512, 1.88 with portable kernels). The seeds are the first three, not
+ * chosen. */
 static void errors_on_abalone_are_plausible(void **state)
 {
     (void)state;
     if (!getenv("KERATIN_DATA")) skip();
-    /* The logarithm of near nothing magnifies rounding: with the log layer, seed 2 ends between 1.78 and 1.88 as the instruction
-     * set decides, these three below 1.71 with each. */
-    for (uint64_t seed = 3; seed <= 5; seed++) {
-        result with = abalone(seed, true, NULL, false), without = abalone(seed, false, NULL, false);
-        print_message("seed %d: validation error %.3f with the log layer, %.3f without\n", (int)seed, with.error, without.error);
-        assert_true(with.error < 1.85);
-        assert_true(without.error < 1.45);
+    double with[3], without[3];
+    for (int i = 0; i < 3; i++) {
+        with[i] = abalone((uint64_t)i + 1, true, NULL, false).error;
+        without[i] = abalone((uint64_t)i + 1, false, NULL, false).error;
+        print_message("seed %d: validation error %.3f with the log layer, %.3f without\n", i + 1, with[i], without[i]);
+        assert_true(with[i] < 2 && without[i] < 1.55);
     }
+    assert_true(middle(with) < 1.85);
+    assert_true(middle(without) < 1.45);
 }
 
 /* Below one half nothing holds the predictions: the error over all rows stays large while the loss gets small. Without the
