@@ -21,6 +21,22 @@ static bool built_in(kt_context *kt, kt_arrays *(*read)(kt_context *kt, const ch
     return !missing;
 }
 
+/* The sets of kernels that can run here: "portable, avx2, avx512", as JSON strings in quotes. */
+static void instruction_sets(char *to, size_t size, bool json)
+{
+    static const char *const names[] = { "portable", "avx2", "avx512" };
+    size_t n = 0;
+    to[0] = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        kt_context_config config = { .size = sizeof config, .isa = names[i] };
+        if (kt_context_check(&config, NULL, 0) != KT_OK) continue;
+        const char *quote = json ? "\"" : "";
+        int wrote = snprintf(to + n, size - n, "%s%s%s%s", n ? ", " : "", quote, names[i], quote);
+        if (wrote < 0 || (size_t)wrote >= size - n) return;
+        n += (size_t)wrote;
+    }
+}
+
 static int run(int argc, char **argv)
 {
     bool json = false;
@@ -36,9 +52,13 @@ static int run(int argc, char **argv)
         return CLI_FAILED;
     }
     const char *npz = built_in(kt, kt_read_npz) ? "true" : "false";
-    printf(json ? "{\"version\": \"%s\", \"backend\": \"%s\", \"isa\": \"%s\", \"npz\": %s, \"backends\": [\"cpu\", \"ref\"]}\n"
-                : "keratin %s\nback-end: %s (%s kernels)\nNPZ files: %s\nback-ends: cpu, ref (float64 reference)\n",
-           kt_version(), kt_backend_name(kt), kt_isa_name(kt), npz);
+    char sets[64];
+    instruction_sets(sets, sizeof sets, json);
+    printf(json ? "{\"version\": \"%s\", \"backend\": \"%s\", \"isa\": \"%s\", \"isas\": [%s], \"npz\": %s, "
+                  "\"backends\": [\"cpu\", \"ref\"]}\n"
+                : "keratin %s\nback-end: %s (%s kernels)\ninstruction sets of this machine: %s\nNPZ files: %s\n"
+                  "back-ends: cpu, ref (float64 reference)\n",
+           kt_version(), kt_backend_name(kt), kt_isa_name(kt), sets, npz);
     kt_context_free(kt);
     return CLI_DONE;
 }
