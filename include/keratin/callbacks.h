@@ -67,10 +67,13 @@ typedef struct kt_callback_class {
     kt_status (*on_predict_batch_end)(void *self, kt_loop *loop, int64_t batch, kt_logs *logs);
 } kt_callback_class;
 
+typedef struct kt_callback_box { /* a configuration, copied; as the boxes in layers.h */
+    union { size_t size; double d; unsigned char bytes[640]; } u;
+} kt_callback_box;
 typedef struct kt_callback_spec {
     const kt_callback_class *cls;
     void *self;     /* state of the caller's own; NULL: cls->state_size bytes are made */
-    kt_box config;
+    kt_callback_box config;
 } kt_callback_spec;
 
 /* A callback of the caller's own: .callbacks = { kt_callback_of(&my_class, &my_state) } */

@@ -4,8 +4,9 @@
  *     record     u64 length, u32 masked crc of the length, payload, u32 masked crc of the payload
  *     payload    Event   { 1 wall_time, 2 step, 3 file_version | 5 summary, 10 source_metadata }
  *     summary    Summary { 1 value { 1 tag,
- *                                    8 tensor { 1 dtype, 2 shape { 2 dim { 1 size } }, 4 content },
- *                                    9 metadata { 1 plugin_data { 1 plugin_name } } } }
+ *                                    8 tensor { 1 dtype, 2 shape { 2 dim { 1 size } },
+ *                                               4 content of numbers | 8 strings },
+ *                                    9 metadata { 1 plugin_data { 1 plugin_name, 2 content } } } }
  *
  * Numbers have their little end first. Fields stand in rising order and zeros are left out, except
  * inside a oneof: a scalar 0.0 at step 0 has its content but no step. A scalar's shape is present
@@ -18,12 +19,42 @@
 
 static const struct {
     const char *plugin; /* the name TensorBoard knows, and a good word for sentences */
-    int dtype;          /* its number in TensorFlow's DataType */
-    size_t width;       /* bytes of one number */
+    kt_event_dtype dtype;
 } kinds[KT_KIND_COUNT] = {
-    [KT_KIND_SCALAR] = { "scalars", 1, 4 },
-    [KT_KIND_HISTOGRAM] = { "histograms", 2, 8 },
+    [KT_KIND_SCALAR] = { "scalars", KT_EVENT_FLOAT32 },
+    [KT_KIND_HISTOGRAM] = { "histograms", KT_EVENT_FLOAT64 },
+    [KT_KIND_IMAGE] = { "images", KT_EVENT_STRING },
+    [KT_KIND_AUDIO] = { "audio", KT_EVENT_STRING },
+    [KT_KIND_TEXT] = { "text", KT_EVENT_STRING },
+    [KT_KIND_HPARAMS] = { "hparams", KT_EVENT_FLOAT32 },
+    [KT_KIND_PR_CURVE] = { "pr_curves", KT_EVENT_FLOAT32 },
+    [KT_KIND_MESH] = { "mesh", KT_EVENT_FLOAT32 },
+    [KT_KIND_LAYOUT] = { "custom_scalars", KT_EVENT_STRING },
+    [KT_KIND_MODEL_GRAPH] = { "graph_keras_model", KT_EVENT_STRING },
+    [KT_KIND_OP_GRAPH] = { "graph_run_metadata_graph", KT_EVENT_STRING },
+    [KT_KIND_RUN_METADATA] = { "graph_run_metadata", KT_EVENT_STRING },
 };
+
+static const unsigned char widths[] = {
+    [KT_EVENT_FLOAT32] = 4, [KT_EVENT_FLOAT64] = 8, [KT_EVENT_INT32] = 4,
+    [KT_EVENT_UINT8] = 1,   [KT_EVENT_STRING] = 0,
+};
+
+static kt_event_dtype event_dtype(kt_kind kind, const kt_event_tensor *value)
+{
+    return value->dtype != KT_EVENT_OF_KIND ? value->dtype : kinds[kind].dtype;
+}
+
+/* The bytes that the value's numbers or strings take, lengths of strings included, and rounded up. */
+static size_t event_value_bytes(kt_kind kind, const kt_event_tensor *value)
+{
+    kt_event_dtype dtype = event_dtype(kind, value);
+    if (dtype != KT_EVENT_STRING) return value->count * widths[dtype];
+    size_t bytes = 0;
+    for (size_t i = 0; i < value->count; i++)
+        bytes += 1 + kt_wire_varint_size(value->strings[i].size) + value->strings[i].size;
+    return bytes;
+}
 
 const char *kt_kind_name(kt_kind kind)
 {
@@ -32,10 +63,10 @@ const char *kt_kind_name(kt_kind kind)
 
 size_t kt_event_bound(size_t tag_size, kt_kind kind, const kt_event_tensor *value)
 {
-    /* 9 wall time, 11 step, and for each of at most 9 lengths and their keys 11 more; 13 per
+    /* 9 wall time, 11 step, and for each of at most 10 lengths and their keys 11 more; 13 per
      * dimension; the plugin's name */
-    return 9 + 11 + 9 * 11 + 13 * (size_t)KT_EVENT_MAX_RANK + strlen(kinds[kind].plugin) +
-           tag_size + value->count * kinds[kind].width;
+    return 9 + 11 + 10 * 11 + 13 * (size_t)KT_EVENT_MAX_RANK + strlen(kinds[kind].plugin) +
+           tag_size + value->content.size + event_value_bytes(kind, value);
 }
 
 void kt_event_version(kt_wire *w, double wall_time, const char *writer)
@@ -50,11 +81,11 @@ void kt_event_version(kt_wire *w, double wall_time, const char *writer)
     }
 }
 
-static void event_tensor(kt_wire *w, kt_kind kind, const kt_event_tensor *value)
+static void event_tensor(kt_wire *w, kt_kind kind, const kt_event_tensor *value, size_t bytes)
 {
-    size_t bytes = value->count * kinds[kind].width;
+    kt_event_dtype dtype = event_dtype(kind, value);
     kt_wire_mark tensor = kt_wire_open(w, 8, bytes + 8 + 4 * (size_t)value->rank);
-    kt_wire_int(w, 1, kinds[kind].dtype);
+    kt_wire_int(w, 1, dtype);
     kt_wire_mark shape = kt_wire_open(w, 2, 0);
     for (int i = 0; i < value->rank; i++) {
         kt_wire_mark dim = kt_wire_open(w, 2, 0);
@@ -62,15 +93,20 @@ static void event_tensor(kt_wire *w, kt_kind kind, const kt_event_tensor *value)
         kt_wire_close(w, dim);
     }
     kt_wire_close(w, shape);
-    if (bytes > 0) kt_wire_numbers(w, 4, value->numbers, value->count, kinds[kind].width);
+    if (dtype == KT_EVENT_STRING)
+        for (size_t i = 0; i < value->count; i++)
+            kt_wire_bytes(w, 8, value->strings[i].bytes, value->strings[i].size);
+    else if (bytes > 0)
+        kt_wire_numbers(w, 4, value->numbers, value->count, widths[dtype]);
     kt_wire_close(w, tensor);
 }
 
-static void event_metadata(kt_wire *w, kt_kind kind)
+static void event_metadata(kt_wire *w, kt_kind kind, kt_event_string content)
 {
     const char *plugin = kinds[kind].plugin;
-    kt_wire_mark metadata = kt_wire_open(w, 9, 0), data = kt_wire_open(w, 1, 0);
+    kt_wire_mark metadata = kt_wire_open(w, 9, content.size), data = kt_wire_open(w, 1, content.size);
     kt_wire_bytes(w, 1, plugin, strlen(plugin));
+    if (content.size > 0) kt_wire_bytes(w, 2, content.bytes, content.size);
     kt_wire_close(w, data);
     kt_wire_close(w, metadata);
 }
@@ -79,16 +115,24 @@ void kt_event_summary(kt_wire *w, double wall_time, int64_t step, kt_kind kind, 
                       size_t tag_size, const kt_event_tensor *value)
 {
     kt_wire own = *w; /* a copy that nothing written can alias stays in registers */
-    size_t guess = tag_size + value->count * kinds[kind].width + 30;
+    size_t bytes = event_value_bytes(kind, value), guess = tag_size + bytes + value->content.size + 30;
     kt_wire_double(&own, 1, wall_time);
     if (step != 0) kt_wire_int(&own, 2, step);
     kt_wire_mark summary = kt_wire_open(&own, 5, guess + 3), one = kt_wire_open(&own, 1, guess);
     kt_wire_bytes(&own, 1, tag, tag_size);
-    event_tensor(&own, kind, value);
-    event_metadata(&own, kind);
+    event_tensor(&own, kind, value, bytes);
+    event_metadata(&own, kind, value->content);
     kt_wire_close(&own, one);
     kt_wire_close(&own, summary);
     *w = own;
+}
+
+void kt_event_bytes(kt_wire *w, double wall_time, int64_t step, unsigned field,
+                    kt_event_string bytes)
+{
+    kt_wire_double(w, 1, wall_time);
+    if (step != 0) kt_wire_int(w, 2, step);
+    kt_wire_bytes(w, field, bytes.bytes, bytes.size);
 }
 
 void kt_record_seal(unsigned char *record, size_t n)

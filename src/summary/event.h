@@ -15,21 +15,60 @@
 #include "wire.h"
 
 /* What a tag holds. A tag keeps its kind for the life of a log. */
-typedef enum kt_kind { KT_KIND_SCALAR, KT_KIND_HISTOGRAM, KT_KIND_COUNT } kt_kind;
+typedef enum kt_kind {
+    KT_KIND_SCALAR,
+    KT_KIND_HISTOGRAM,
+    KT_KIND_IMAGE,
+    KT_KIND_AUDIO,
+    KT_KIND_TEXT,
+    KT_KIND_HPARAMS,
+    KT_KIND_PR_CURVE,
+    KT_KIND_MESH,
+    KT_KIND_LAYOUT,       /* custom scalars */
+    KT_KIND_MODEL_GRAPH,  /* Keras's model as JSON */
+    KT_KIND_OP_GRAPH,     /* RunMetadata with graphs */
+    KT_KIND_RUN_METADATA, /* RunMetadata with times and memory of the nodes */
+    KT_KIND_COUNT
+} kt_kind;
 
 /* A kind in words, in the plural: for sentences. */
 const char *kt_kind_name(kt_kind kind);
 
 enum { KT_EVENT_MAX_RANK = 4 };
 
-/* The value of a summary: dense numbers of the kind's type, row after row, in the host's byte
- * order. */
+/* Numbers of TensorFlow's DataType. */
+typedef enum kt_event_dtype {
+    KT_EVENT_OF_KIND, /* the one that the kind has */
+    KT_EVENT_FLOAT32,
+    KT_EVENT_FLOAT64,
+    KT_EVENT_INT32,
+    KT_EVENT_UINT8,
+    KT_EVENT_STRING = 7
+} kt_event_dtype;
+
+typedef struct kt_event_string {
+    const void *bytes;
+    size_t size;
+} kt_event_string;
+
+/* The value of a summary: `count` dense numbers, row after row, in the host's byte order; or as
+ * many strings. */
 typedef struct kt_event_tensor {
     int rank;
     int64_t dim[KT_EVENT_MAX_RANK];
     const void *numbers;
     size_t count;
+    const kt_event_string *strings; /* instead of numbers, for kinds of strings */
+    kt_event_string content;        /* what the plugin wants to know beside its name */
+    kt_event_dtype dtype;           /* only where it differs from the kind's */
 } kt_event_tensor;
+
+/* One of several values that belong together. */
+typedef struct kt_event_value {
+    const char *tag;
+    kt_kind kind;
+    kt_event_tensor tensor;
+} kt_event_value;
 
 enum { KT_RECORD_HEAD = 12, KT_RECORD_TAIL = 4, KT_RECORD_FRAME = KT_RECORD_HEAD + KT_RECORD_TAIL };
 
@@ -40,6 +79,11 @@ size_t kt_event_bound(size_t tag_size, kt_kind kind, const kt_event_tensor *valu
 void kt_event_version(kt_wire *w, double wall_time, const char *writer);
 void kt_event_summary(kt_wire *w, double wall_time, int64_t step, kt_kind kind, const char *tag,
                       size_t tag_size, const kt_event_tensor *value);
+
+/* An event that holds bytes instead of a summary: field 4 is a GraphDef. `step` stands only where it
+ * is not 0. */
+void kt_event_bytes(kt_wire *w, double wall_time, int64_t step, unsigned field,
+                    kt_event_string bytes);
 
 /* Puts the frame around a payload of n bytes that already stands at record + KT_RECORD_HEAD. */
 void kt_record_seal(unsigned char *record, size_t n);

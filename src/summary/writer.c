@@ -394,6 +394,26 @@ static kt_status writer_reserve(kt_events *log, const char *caller, size_t need)
     return KT_OK;
 }
 
+/* The record that `w` was written to: sealed, counted, and the file written when it is due. */
+static kt_status writer_queue(kt_events *log, const char *caller, const kt_wire *w)
+{
+    unsigned char *record = log->buffer + log->used;
+    if (w->full)
+        return kt_events_fail(log, KT_ERR_INTERNAL,
+                              "%s: a record is larger than foreseen; please report it", caller);
+    size_t payload = (size_t)(w->at - record) - KT_RECORD_HEAD;
+    kt_record_seal(record, payload);
+    if (log->used == 0) log->oldest = log->last_time;
+    log->used += payload + KT_RECORD_FRAME;
+    return KT_OK;
+}
+
+static kt_wire writer_wire(kt_events *log)
+{
+    return (kt_wire){ log->buffer + log->used + KT_RECORD_HEAD,
+                      log->buffer + log->capacity - KT_RECORD_TAIL, false };
+}
+
 /* Queues a record whose tag is sound. */
 static kt_status writer_append(kt_events *log, const char *caller, kt_kind kind, const char *tag,
                                size_t n, kt_tag *known, int64_t step, const kt_event_tensor *value)
@@ -409,16 +429,10 @@ static kt_status writer_append(kt_events *log, const char *caller, kt_kind kind,
         writer_reserve(log, caller, kt_event_bound(n, kind, value) + KT_RECORD_FRAME);
     if (status != KT_OK) return status;
 
-    unsigned char *record = log->buffer + log->used;
-    kt_wire w = { record + KT_RECORD_HEAD, log->buffer + log->capacity - KT_RECORD_TAIL, false };
+    kt_wire w = writer_wire(log);
     kt_event_summary(&w, log->last_time, step, kind, tag, n, value);
-    if (w.full)
-        return kt_events_fail(log, KT_ERR_INTERNAL,
-                              "%s: a record is larger than foreseen; please report it", caller);
-    size_t payload = (size_t)(w.at - record) - KT_RECORD_HEAD;
-    kt_record_seal(record, payload);
-    if (log->used == 0) log->oldest = log->last_time;
-    log->used += payload + KT_RECORD_FRAME;
+    status = writer_queue(log, caller, &w);
+    if (status != KT_OK) return status;
 
     if (known && known->begun && step <= known->last_step)
         writer_notice(log,
@@ -471,6 +485,30 @@ kt_status kt_events_append(kt_events *log, const char *caller, kt_kind kind, con
     kt_tag *known = kt_tags_find(&log->tags, kt_tags_hash(tag, n));
     return known ? writer_append(log, caller, kind, tag, n, known, step, value)
                  : writer_append_new(log, caller, kind, tag, n, step, value);
+}
+
+kt_status kt_events_append_many(kt_events *log, const char *caller, int64_t step,
+                                const kt_event_value *values, int count)
+{
+    kt_status status = log ? KT_OK : KT_ERR_STATE;
+    for (int i = 0; i < count && status == KT_OK; i++)
+        status = kt_events_append(log, caller, values[i].kind, values[i].tag, step,
+                                  &values[i].tensor);
+    return status;
+}
+
+kt_status kt_events_append_bytes(kt_events *log, const char *caller, unsigned field, int64_t step,
+                                 kt_event_string bytes)
+{
+    if (!log || writer_in_child(log, caller)) return KT_ERR_STATE;
+    writer_now(log);
+    kt_status status = writer_reserve(log, caller, bytes.size + 64 + KT_RECORD_FRAME);
+    if (status != KT_OK) return status;
+    kt_wire w = writer_wire(log);
+    kt_event_bytes(&w, log->last_time, step, field, bytes);
+    status = writer_queue(log, caller, &w);
+    if (status == KT_OK && writer_is_due(log)) writer_flush(log);
+    return status;
 }
 
 /* ---- Questions ------------------------------------------------------------------------------- */

@@ -27,6 +27,14 @@ kt_events *kt_events_open_on(const kt_events_config *config, const kt_file_calls
 kt_status kt_events_append(kt_events *log, const char *caller, kt_kind kind, const char *tag,
                            int64_t step, const kt_event_tensor *value);
 
+/* Several values that belong together, under tags of their own, at one step and one time. */
+kt_status kt_events_append_many(kt_events *log, const char *caller, int64_t step,
+                                const kt_event_value *values, int count);
+
+/* An event without a tag: bytes in a field of the Event message (4: graph_def). */
+kt_status kt_events_append_bytes(kt_events *log, const char *caller, unsigned field, int64_t step,
+                                 kt_event_string bytes);
+
 /* Keeps the sentence as the log's last failure; returns the status. `log` may be NULL. */
 KT_SUMMARY_PRINTF(3, 4)
 kt_status kt_events_fail(kt_events *log, kt_status status, const char *format, ...);

@@ -23,7 +23,9 @@ kt_callback_spec kt_callback_of(const kt_callback_class *cls, void *self)
 
 kt_callback_spec kt_callback_spec_of(const kt_callback_class *cls, const void *config, size_t bytes)
 {
-    kt_callback_spec spec = { .cls = cls, .config = kt_box_of(config, bytes) };
+    kt_callback_spec spec = { .cls = cls };
+    memset(&spec.config, 0, sizeof spec.config);
+    if (config && bytes <= sizeof spec.config) memcpy(&spec.config, config, bytes);
     return spec;
 }
 

@@ -88,7 +88,7 @@ static void test_histogram(void **state)
     (void)state;
     const double rows[2][3] = { { 0, 1, 3 }, { 1, 2, 5 } };
     expect(summary(1700000000.0, 1, KT_KIND_HISTOGRAM, "h",
-                   (kt_event_tensor){ 2, { 2, 3 }, rows, 6 }),
+                   (kt_event_tensor){ .rank = 2, .dim = { 2, 3 }, .numbers = rows, .count = 6 }),
            "62 00 00 00 00 00 00 00 79 fd 60 6f 09 00 00 00 40 fc 54 d9 41 10 01 2a 55 0a 53 0a 01 "
            "68 42 3e "
            "08 02 12 08 12 02 08 02 12 02 08 03 22 30 00 00 00 00 00 00 00 00 00 00 00 00 00 00 f0 "
@@ -102,7 +102,7 @@ static void test_histogram(void **state)
 static void test_empty_tensor(void **state)
 {
     (void)state;
-    size_t n = summary(1, 1, KT_KIND_HISTOGRAM, "h", (kt_event_tensor){ 2, { 0, 3 }, NULL, 0 });
+    size_t n = summary(1, 1, KT_KIND_HISTOGRAM, "h", (kt_event_tensor){ .rank = 2, .dim = { 0, 3 } });
     event_file file = { record, n };
     event e;
     size_t at = 0;
@@ -146,7 +146,7 @@ static void test_lengths(void **state)
         memset(tag, 'x', n);
         tag[n] = '\0';
         int64_t rows = (int64_t)(n * 7 % 1000);
-        kt_event_tensor value = { 2, { rows, 3 }, numbers, (size_t)rows * 3 };
+        kt_event_tensor value = { .rank = 2, .dim = { rows, 3 }, .numbers = numbers, .count = (size_t)rows * 3 };
         size_t size = summary(2.5, 9, KT_KIND_HISTOGRAM, tag, value), at = 0;
         event_file file = { record, size };
         event e;

@@ -5,7 +5,7 @@
  * dropped as data loss. So the rounding happens here, once, and a double beyond float32's range
  * becomes an infinity.
  */
-#include "writer.h"
+#include "summary/writer.h"
 
 kt_status kt_events_scalar(kt_events *log, const char *tag, double value, int64_t step)
 {

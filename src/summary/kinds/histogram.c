@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* summary/histogram.c: logging histograms: the buckets are made by base/histogram.c. */
-#include "writer.h"
+#include "summary/writer.h"
 
 /* ---- Logging --------------------------------------------------------------------------------- */
 
 static kt_status histogram_append(kt_events *log, const char *caller, const char *tag,
                                   const kt_bucket *buckets, int64_t count, int64_t step)
 {
-    kt_event_tensor rows = { 2, { count, 3 }, buckets, (size_t)count * 3 };
+    kt_event_tensor rows = { .rank = 2, .dim = { count, 3 }, .numbers = buckets, .count = (size_t)count * 3 };
     return kt_events_append(log, caller, KT_KIND_HISTOGRAM, tag, step, &rows);
 }
 
