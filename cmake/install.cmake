@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 # What `make install` copies. Nothing installed contains the prefix: pkg-config and CMake files find themselves, so the
-# tree may be moved as a whole. keratin/summary.h, status.h and the library keratin-summary are enough for programs that
+# tree may be moved as a whole. keratin/summary*.h, reader.h, status.h and the library keratin-summary are enough for programs that
 # only log.
 include(CMakePackageConfigHelpers)
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/keratin DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h")
 install(TARGETS keratin_static keratin_shared keratin_summary_static keratin_summary_shared kt_dependencies
+  kt_summary_dependencies
   EXPORT keratin ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
 set(KT_CMAKE_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/keratin)

@@ -5,7 +5,7 @@
 #
 #   usage: bench/peers/install.sh [BUILD_DIR]         from the root of the tree; BUILD_DIR is build
 #          KANN=DIR bench/peers/install.sh            also builds KANN from its source in DIR
-#          PEERS="jax fann" bench/peers/install.sh    only these of keras torch jax onnx fann kann
+#          PEERS="jax fann" bench/peers/install.sh    only these of keras torch jax onnx fann kann logs
 #
 # Python peers come from the Python index, each in a virtual environment of its own, because their
 # requirements contradict each other; FANN comes from the distribution. Nothing is written outside
@@ -17,7 +17,7 @@ set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 build=${1:-build}
-peers=${PEERS:-keras torch jax onnx fann kann}
+peers=${PEERS:-keras torch jax onnx fann kann logs}
 mkdir -p "$build/bench" || exit 1
 failed=0
 
@@ -108,6 +108,14 @@ install_kann() {
         missing kann "its source in $KANN did not build (see above)"
 }
 
+# What writes and loads TensorBoard logs elsewhere; PyTorch's writer needs the package in its own environment.
+install_logs() {
+    works logs tensorboardX tensorboard.program || venv logs tensorboardX tensorboard numpy 'setuptools<81'
+    works logs tensorboardX tensorboard.program || missing logs "pip could not install tensorboardX, tensorboard (see above)"
+    works torch torch || return
+    works torch torch.utils.tensorboard || venv torch tensorboard 'setuptools<81'
+}
+
 for peer in $peers; do
     say "peer $peer"
     case $peer in
@@ -117,7 +125,8 @@ for peer in $peers; do
     onnx) install_onnx ;;
     fann) install_fann ;;
     kann) install_kann ;;
-    *) missing "$peer" "no such peer; there are keras torch jax onnx fann kann" ;;
+    logs) install_logs ;;
+    *) missing "$peer" "no such peer; there are keras torch jax onnx fann kann logs" ;;
     esac
 done
 [ "$failed" = 0 ] || say "$failed missing; the bench runs without them"

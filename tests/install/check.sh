@@ -56,7 +56,7 @@ cxx=${CXX:-c++}
         -lm -o summary
     try "summary, shared, runs" ./summary logs/pendulum
     try "summary, static" $cc -std=c17 $warn "$root/examples/summary_only.c" $(pkg-config --cflags keratin-summary) \
-        -Lstatic-lib $(pkg-config --static --libs-only-l keratin-summary) -o summary
+        -Lstatic-lib $(pkg-config --static --libs-only-l --libs-only-other keratin-summary) -o summary
     try "summary, static, runs" ./summary logs/pendulum
 }
 try "CMake, configures" cmake -S "$here" -B user -DCMAKE_PREFIX_PATH="$work/moved here"
