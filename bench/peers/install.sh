@@ -108,12 +108,13 @@ install_kann() {
         missing kann "its source in $KANN did not build (see above)"
 }
 
-# What writes and loads TensorBoard logs elsewhere; PyTorch's writer needs the package in its own environment.
+# What writes and loads TensorBoard logs elsewhere.
 install_logs() {
     works logs tensorboardX tensorboard.program || venv logs tensorboardX tensorboard numpy 'setuptools<81'
     works logs tensorboardX tensorboard.program || missing logs "pip could not install tensorboardX, tensorboard (see above)"
-    works torch torch || return
-    works torch torch.utils.tensorboard || venv torch tensorboard 'setuptools<81'
+    for name in torch tf; do # their own writers are theirs, but need it beside them
+        works "$name" numpy && { works "$name" tensorboard.summary.v2 || venv "$name" tensorboard 'setuptools<81'; }
+    done
 }
 
 for peer in $peers; do
