@@ -5,6 +5,7 @@
 #   make demo [DATA=FILE.csv]  installs what is missing, builds, trains the three example programs, shows their curves
 #   make test                  installs what is missing, runs all tests (STAGES="main clang": only these)
 #   make bench                 times Keratin beside its peers, which make bench-peers installs
+#   make bench-logs            the same for writing and reading logs
 #   make install PREFIX=DIR    copies the library, the headers and the command
 #   make fuzz SECONDS=60       feeds damaged files to the readers; needs Clang
 #   make format                formats the lines changed since the last commit; needs clang-format
@@ -13,7 +14,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 SECONDS ?= 60
 
-.PHONY: all demo test bench bench-peers install fuzz format clean
+.PHONY: all demo test bench bench-logs bench-peers install fuzz format clean
 .NOTPARALLEL:
 
 all:
@@ -29,6 +30,10 @@ test:
 bench: CMAKE_FLAGS += -DKT_BENCH=ON
 bench: all
 	@python3 bench/run.py --build "$(BUILD)"
+
+bench-logs: CMAKE_FLAGS += -DKT_BENCH=ON
+bench-logs: all
+	@python3 bench/logs.py --build "$(BUILD)"
 
 bench-peers:
 	@sh bench/peers/install.sh "$(BUILD)"

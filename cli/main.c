@@ -1,56 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c: the `keratin` command: finds the command that was asked for, prints help, says "did you mean".
+/* main.c: the `keratin` command: finds the command that was asked for and prints help.
  *
- * A thin user of the public headers. A new command is one row here and one file.
+ * A thin user of the public headers. A new command is one row here and one file; a command with sub-commands has a
+ * table like this one in a file of its own.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "command.h"
 
-static const cli_command *const commands[] = { &cli_version };
-enum { N_COMMANDS = sizeof commands / sizeof *commands };
+static const cli_command *const commands[] = { &cli_version, &cli_events, NULL };
 
-/* Edits that turn one word into the other, both at most 31 letters. */
-static int distance(const char *a, const char *b)
-{
-    int row[32];
-    size_t n = strlen(b);
-    if (n > 30 || strlen(a) > 30) return 99;
-    for (size_t j = 0; j <= n; j++) row[j] = (int)j;
-    for (size_t i = 0; a[i]; i++) {
-        int diagonal = row[0];
-        row[0] = (int)i + 1;
-        for (size_t j = 0; j < n; j++) {
-            int change = diagonal + (tolower((unsigned char)a[i]) != tolower((unsigned char)b[j]));
-            int shift = row[j] < row[j + 1] ? row[j] + 1 : row[j + 1] + 1;
-            diagonal = row[j + 1];
-            row[j + 1] = change < shift ? change : shift;
-        }
-    }
-    return row[n];
-}
+enum { MOST_COMMANDS = 32 };
 
-int cli_unknown(const char *command, const char *kind, const char *given, const char *const *known)
+static void list(const char *path, const cli_command *const *table)
 {
-    const char *best = NULL;
-    int least = (int)strlen(given) / 3 + 2;
-    for (; *known; known++) {
-        int d = distance(given, *known);
-        if (d < least) least = d, best = *known;
-    }
-    fprintf(stderr, "%s: unknown %s '%s'", command, kind, given);
-    if (best) fprintf(stderr, ": did you mean '%s'?\n", best);
-    else fprintf(stderr, ": '%s --help' lists what there is\n", command);
-    return CLI_USAGE;
-}
-
-static void list(FILE *to)
-{
-    fputs("usage: keratin COMMAND [OPTIONS]\n\n", to);
-    for (int i = 0; i < N_COMMANDS; i++) fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("\nkeratin COMMAND --help says more of each.\n", to);
+    printf("usage: %s COMMAND [OPTIONS]\n\n", path);
+    for (int i = 0; table[i]; i++) printf("  %-10s %s\n", table[i]->name, table[i]->summary);
+    printf("\n%s COMMAND --help says more of each.\n", path);
 }
 
 static int is_help(const char *word)
@@ -58,22 +25,39 @@ static int is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+/* Whether --help stands among the arguments, before a "--". */
+static int wants_help(int argc, char **argv)
+{
+    for (int k = 1; k < argc && strcmp(argv[k], "--") != 0; k++)
+        if (is_help(argv[k])) return 1;
+    return 0;
+}
+
+/* Runs the command of `table` that argv[1] names; `path` is what was typed before it. */
+static int dispatch(const char *path, const cli_command *const *table, int argc, char **argv)
+{
+    const char *names[MOST_COMMANDS + 1] = { NULL };
+    for (int i = 0; table[i] && i < MOST_COMMANDS; i++) {
+        names[i] = table[i]->name;
+        if (argc < 2 || strcmp(argv[1], table[i]->name) != 0) continue;
+        if (table[i]->commands) {
+            char longer[64];
+            snprintf(longer, sizeof longer, "%s %s", path, table[i]->name);
+            if (argc > 2 && !is_help(argv[2])) return dispatch(longer, table[i]->commands, argc - 1, argv + 1);
+            list(longer, table[i]->commands);
+            fputs(table[i]->help, stdout);
+            return cli_finish(longer);
+        }
+        if (!wants_help(argc - 1, argv + 1)) return table[i]->run(argc - 1, argv + 1);
+        fputs(table[i]->help, stdout);
+        return cli_finish(path);
+    }
+    return cli_unknown(path, "command", argv[1], names);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc < 2 || is_help(argv[1])) {
-        list(stdout);
-        return CLI_DONE;
-    }
-    const char *names[N_COMMANDS + 1] = { NULL };
-    for (int i = 0; i < N_COMMANDS; i++) {
-        names[i] = commands[i]->name;
-        if (strcmp(argv[1], commands[i]->name) != 0) continue;
-        for (int k = 2; k < argc; k++)
-            if (is_help(argv[k])) {
-                fputs(commands[i]->help, stdout);
-                return CLI_DONE;
-            }
-        return commands[i]->run(argc - 1, argv + 1);
-    }
-    return cli_unknown("keratin", "command", argv[1], names);
+    if (argc >= 2 && !is_help(argv[1])) return dispatch("keratin", commands, argc, argv);
+    list("keratin", commands);
+    return cli_finish("keratin");
 }

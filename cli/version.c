@@ -63,4 +63,4 @@ static int run(int argc, char **argv)
     return CLI_DONE;
 }
 
-const cli_command cli_version = { "version", "version, build options, kernels in use", help, run };
+const cli_command cli_version = { "version", "version, build options, kernels in use", help, run, NULL };

@@ -48,6 +48,12 @@ KT_API kt_layer *kt_model_layer_named(kt_model *model, const char *name); /* "di
 KT_API kt_status kt_model_build(kt_model *model, kt_shape input_shape); /* with the batch size in front, any number */
 /* Keras's summary(), through the context's print hook. */
 KT_API kt_status kt_summary(kt_model *model);
+/* Keras 3's model.to_json(): what keras.models.model_from_json makes the model from again, without its weights. Lent by the
+ * model until the next call; NULL and an error when it cannot be written. Classes of your own are written as Keras's
+ * registered ones ("Custom>Name", with the fields of their table), so Keras needs a class of that name; functions of your
+ * own (an activation_fn, a loss_fn) have no name in C and stand under that of their field; a schedule of the learning rate
+ * stands as the rate it gives now. */
+KT_API const char *kt_model_json(kt_model *model);
 
 /* ---- using ---- */
 

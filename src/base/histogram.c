@@ -8,6 +8,9 @@
  * inner edge is divided in double. Counting goes to four tables in turn, since values next to each
  * other are often in one bucket and its counter would have to wait for itself.
  *
+ * The two loops over float data are compiled twice where the compiler can: for any processor and for AVX2, which is
+ * asked for at run time and takes two thirds of the time. Both compute the same, operation by operation.
+ *
  * Values that are not finite would poison every edge: they are left out and counted. Data whose
  * range overflows or almost vanishes in double is scaled by a power of two first, which changes no
  * bucket.
@@ -24,6 +27,13 @@
 #endif
 
 enum { BUCKETS = KT_HISTOGRAM_BUCKETS, LANES = 16, BLOCK = 256, TABLES = 4 };
+
+#if defined(__GNUC__) && defined(__x86_64__)
+#define HISTOGRAM_INLINE static inline __attribute__((always_inline))
+#define HISTOGRAM_AVX2   __attribute__((target("avx2")))
+#else
+#define HISTOGRAM_INLINE static inline
+#endif
 
 /* The data, either float or double: the other pointer is NULL. */
 typedef struct histogram_data {
@@ -51,9 +61,9 @@ static inline int histogram_bucket(const histogram_range *r, double value)
     return place < BUCKETS - 1 ? (int)place : BUCKETS - 1;
 }
 
-/* The quick form of histogram_extent for float data; false, and no answer, when something in it
+/* histogram_extent for float data; false, and no answer, when something in it
  * is not finite. */
-static bool histogram_extent_quick(const float *x, int64_t n, double *min, double *max)
+HISTOGRAM_INLINE bool histogram_extent_loop(const float *x, int64_t n, double *min, double *max)
 {
     float low[LANES], high[LANES], bad[LANES]; /* apart, so that the compiler may use vectors */
     for (int l = 0; l < LANES; l++) {
@@ -82,6 +92,21 @@ static bool histogram_extent_quick(const float *x, int64_t n, double *min, doubl
     *min = low[0];
     *max = high[0];
     return true;
+}
+
+#ifdef HISTOGRAM_AVX2
+HISTOGRAM_AVX2 static bool histogram_extent_avx2(const float *x, int64_t n, double *min, double *max)
+{
+    return histogram_extent_loop(x, n, min, max);
+}
+#endif
+
+static bool histogram_extent_quick(const float *x, int64_t n, double *min, double *max)
+{
+#ifdef HISTOGRAM_AVX2
+    if (__builtin_cpu_supports("avx2")) return histogram_extent_avx2(x, n, min, max);
+#endif
+    return histogram_extent_loop(x, n, min, max);
 }
 
 static histogram_range histogram_extent(const histogram_data *x)
@@ -119,8 +144,8 @@ static void histogram_count(const histogram_data *x, const histogram_range *r,
 }
 
 /* The same counts for finite float data of an ordinary range. */
-static void histogram_count_quick(const float *x, int64_t n, const histogram_range *r,
-                                  int64_t counts[BUCKETS])
+HISTOGRAM_INLINE void histogram_count_loop(const float *x, int64_t n, const histogram_range *r,
+                                           int64_t counts[BUCKETS])
 {
     const float low = (float)r->min, inverse = (float)(1 / r->width);
     const float near = 0x1p-16f; /* above 30 times three roundings of 2^-24 */
@@ -148,6 +173,25 @@ static void histogram_count_quick(const float *x, int64_t n, const histogram_ran
         for (int b = 0; b < BUCKETS; b++) counts[b] += tables[t][b];
     histogram_data rest = { .f32 = x + i, .n = n - i };
     histogram_count(&rest, r, counts);
+}
+
+#ifdef HISTOGRAM_AVX2
+HISTOGRAM_AVX2 static void histogram_count_avx2(const float *x, int64_t n, const histogram_range *r,
+                                                int64_t counts[BUCKETS])
+{
+    histogram_count_loop(x, n, r, counts);
+}
+#endif
+
+static void histogram_count_quick(const float *x, int64_t n, const histogram_range *r, int64_t counts[BUCKETS])
+{
+#ifdef HISTOGRAM_AVX2
+    if (__builtin_cpu_supports("avx2")) {
+        histogram_count_avx2(x, n, r, counts);
+        return;
+    }
+#endif
+    histogram_count_loop(x, n, r, counts);
 }
 
 static int64_t histogram_fill(const histogram_data *x, kt_bucket buckets[BUCKETS])

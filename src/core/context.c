@@ -168,7 +168,7 @@ const char *kt_intern(kt_context *kt, const char *text)
 kt_frame kt_frame_enter(kt_context *kt, const char *path, uint32_t call)
 {
     kt_frame outer = kt->frame;
-    kt->frame = (kt_frame){ path, call, 0 };
+    kt->frame = (kt_frame){ path, call, 0, outer.direction };
     return outer;
 }
 

@@ -24,10 +24,14 @@ struct kt_object {
     void (*release)(kt_context *kt, kt_object *self);
 };
 
+/* What an op is recorded for: it travels to the plan's step, for people: no part of a plan's key. */
+enum kt_direction { KT_FORWARD, KT_BACKWARD, KT_UPDATE };
+
 /* One level of naming: a layer's call. Random streams are numbered by (path, call, draw). */
 typedef struct kt_frame {
     const char *path;      /* "sequential/dense", interned; "" outside of any layer */
     uint32_t call, draws;
+    uint8_t direction;     /* kt_direction; inner frames have the outer one's */
 } kt_frame;
 
 struct kt_context {

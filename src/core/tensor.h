@@ -42,7 +42,7 @@ struct kt_node {
     uint32_t serial;         /* its place there */
     uint32_t mark;           /* for walks: index + 1 in the walker's list */
     uint64_t walk;           /* the walk that set `mark` */
-    uint8_t n_in, n_out, state;
+    uint8_t n_in, n_out, state, direction;
     kt_tensor **in;
     void *attr;
     double *slots;

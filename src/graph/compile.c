@@ -109,6 +109,7 @@ static kt_status add_nodes(kt_plan *plan, kt_numbering *n, const kt_trace *trace
         kt_step *step = kt_plan_add_step(plan, node->op, node->n_in, node->n_out, node->attr, node->op->attr_size);
         if (!step) return plan->kt->status;
         step->path = node->path;
+        step->direction = node->direction;
         step->slot = slot;
         step->n_slots = (uint32_t)node->op->n_slots;
         slot += step->n_slots;
@@ -176,6 +177,7 @@ kt_plan *kt_plan_compile(kt_context *kt, kt_tensor *const *hold, size_t n_hold)
     kt_plan *plan = kt_take_zeroed(kt, 1, sizeof *plan);
     if (!plan) return NULL;
     plan->kt = kt;
+    plan->serial = ++kt->graph->plans;
     kt_arena_init(&plan->memory, &kt->heap, 8192);
     const kt_context_config *c = &kt->config;
     plan->fused = kt->backend->flags & KT_BACKEND_FUSES && !c->no_fusion && !c->check_numerics && !c->run_eagerly;

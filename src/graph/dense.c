@@ -53,9 +53,11 @@ kt_status kt_pass_dense(kt_plan *plan)
         uint32_t a = product->in[0], b = product->in[1], c = spread->in[0], out = last->out[0];
         uint32_t place = (uint32_t)(last - plan->steps);
         const char *path = product->path;
+        uint8_t direction = product->direction;
         kt_step *fresh = kt_plan_add_step(plan, &kt_op_dense, 3, 1, &dense, sizeof dense); /* may move the steps */
         if (!fresh) return plan->kt->status;
         fresh->path = path;
+        fresh->direction = direction;
         fresh->in[0] = a;
         fresh->in[1] = b;
         fresh->in[2] = c;

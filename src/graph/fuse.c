@@ -358,9 +358,11 @@ static kt_status replace_group(kt_fuser *f, uint32_t g, uint8_t *source)
     }
     uint32_t place = group->members[group->n - 1], n_out = (uint32_t)(e.attr.n_outputs + e.attr.n_sums);
     const char *path = plan->steps[group->members[0]].path;
+    uint8_t direction = plan->steps[group->members[0]].direction;
     kt_step *fresh = kt_plan_add_step(plan, &kt_op_fused, e.n_inputs, n_out, &e.attr, sizeof e.attr);
     if (!fresh) return plan->kt->status;
     fresh->path = path;
+    fresh->direction = direction;
     memcpy(fresh->in, e.inputs, e.n_inputs * sizeof *e.inputs);
     memcpy(fresh->out, e.outputs, n_out * sizeof *e.outputs);
     for (uint32_t m = 0; m < group->n; m++) plan->steps[group->members[m]].dead = true;

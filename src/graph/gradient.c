@@ -252,7 +252,11 @@ kt_tensors kt_gradients(kt_tensor *loss, kt_tensors targets)
                    kt_dtype_name(loss->desc.dtype));
         return none;
     }
-    return differentiate(kt, loss, kt_ones(kt, loss->desc.dtype, kt_shape_of(&loss->desc)), targets, false);
+    uint8_t direction = kt->frame.direction;
+    kt->frame.direction = KT_BACKWARD;
+    kt_tensors d = differentiate(kt, loss, kt_ones(kt, loss->desc.dtype, kt_shape_of(&loss->desc)), targets, false);
+    kt->frame.direction = direction;
+    return d;
 }
 
 kt_tensor *kt_gradient(kt_tensor *loss, kt_tensor *target)

@@ -11,8 +11,6 @@
 #include "core/backend.h"
 #include "graph/record.h"
 
-typedef struct kt_plan kt_plan;
-
 /* How an input is named in keys: two bits of kind, then serial (or leaf, or variable) and output index. */
 typedef uint64_t kt_ref;
 enum { KT_REF_NODE, KT_REF_LEAF, KT_REF_VARIABLE };
@@ -55,6 +53,10 @@ struct kt_graph {
     void *arena;                  size_t arena_bytes; /* the plans' common memory, in the back-end */
     void *scratch;                size_t scratch_bytes; /* host memory for kernels */
     uint64_t generation;          /* of arena and scratch: plans look whether they moved */
+    kt_profiler *profilers;       /* listening */
+    int64_t *moments;             size_t moments_capacity; /* of the plan that runs, while somebody listens */
+    uint64_t plans;               /* serials given */
+    kt_fault *fault;              /* (optional) check_numerics tells it what it found */
 };
 
 /* ---- trace.c ---- */
@@ -99,6 +101,7 @@ typedef struct kt_step {
     uint32_t *in, *out;
     uint32_t slot, n_slots;
     bool dead;
+    uint8_t direction;           /* kt_direction of the op it was recorded as; of the first one where several became one */
     const kt_provider *provider; /* NULL: the row's reference kernel */
     kt_run run;
 } kt_step;
@@ -111,11 +114,13 @@ typedef struct kt_plan_variable {
 
 struct kt_plan {
     kt_context *kt;
+    uint64_t serial;            /* no other plan of this context has it */
     kt_arena memory;            /* of everything below */
     kt_value *values;           uint32_t n_values, values_capacity;
     kt_step *steps;             uint32_t n_steps, steps_capacity;
     kt_plan_variable *variables; uint32_t n_variables;
     uint32_t *leaves;           uint32_t n_leaves;   /* value ids */
+    int *leaf_inputs;           /* of a program: which input each leaf is, -1: a constant; else NULL */
     uint32_t *outputs;          uint32_t n_outputs;  /* value ids of what is held, in the order asked */
     uint32_t *observed;         uint32_t n_observed;
     double *slots;              uint32_t n_slots;
@@ -139,6 +144,13 @@ kt_status kt_plan_place(kt_plan *plan); /* memory.c: arena offsets */
 kt_status kt_plan_prepare(kt_plan *plan); /* run.c: providers and their scratch */
 kt_status kt_plan_ready(kt_plan *plan); /* addresses for the current arena */
 size_t kt_plan_dump(const kt_plan *plan, char *to, size_t size);
+
+/* profile.c: while somebody listens: room for the moments of this plan's steps and one more (NULL when memory is short), and
+ * telling. */
+int64_t *kt_profile_moments(kt_plan *plan);
+void kt_profile_tell(kt_plan *plan);
+/* fault.c: what `step`, whose output `bad` is not finite, was given and made, into the graph's fault. */
+void kt_fault_fill(kt_plan *plan, const kt_step *step, uint32_t bad, bool finite_inputs);
 
 /* passes: each leaves a plan that computes the same bits. */
 kt_status kt_pass_simplify(kt_plan *plan);

@@ -120,6 +120,8 @@ static kt_status take_leaves(kt_program *program)
     kt_graph *graph = kt->graph;
     kt_plan *plan = program->plan;
     bool plain = kt->backend->flags & KT_BACKEND_PLAIN;
+    plan->leaf_inputs = kt_arena_take(&plan->memory, (plan->n_leaves + 1) * sizeof *plan->leaf_inputs);
+    if (!plan->leaf_inputs) return kt_no_memory(kt);
     for (int i = 0; i < program->n_inputs; i++) {
         kt_program_input *input = &program->inputs[i];
         *input = (kt_program_input){ .value = KT_NONE, .desc = graph->inputs[i]->desc };
@@ -127,6 +129,7 @@ static kt_status take_leaves(kt_program *program)
     }
     for (uint32_t l = 0; l < plan->n_leaves; l++) {
         uint32_t v = plan->leaves[l];
+        plan->leaf_inputs[l] = -1;
         const kt_tensor *leaf = &graph->trace.leaves[plan->values[v].at >> 8]->out[plan->values[v].at & 255];
         if (leaf->value) {
             size_t bytes = plan->values[v].bytes;
@@ -141,6 +144,7 @@ static kt_status take_leaves(kt_program *program)
         for (int i = 0; i < program->n_inputs; i++)
             if (graph->inputs[i] == leaf) {
                 program->inputs[i].value = v;
+                plan->leaf_inputs[l] = i;
                 plan->address[v] = program->inputs[i].buffer;
             }
     }
@@ -297,6 +301,8 @@ const kt_desc *kt_program_desc(const kt_program *program, int i)
 {
     return i >= 0 && i < program->n_wanted ? &program->wanted_desc[i] : NULL;
 }
+
+const kt_plan *kt_program_plan(const kt_program *program) { return program->plan; }
 
 size_t kt_program_dump(const kt_program *program, char *to, size_t size)
 {

@@ -52,8 +52,8 @@ kt_node *kt_node_new(kt_context *kt, kt_scope *scope, const kt_op *op, int n_in,
         return NULL;
     }
     kt_node *node = (kt_node *)block;
-    *node = (kt_node){ .op = op, .kt = kt, .scope = scope, .path = kt->frame.path, .n_in = (uint8_t)n_in,
-                       .n_out = (uint8_t)n_out, .in = (kt_tensor **)(void *)(block + head),
+    *node = (kt_node){ .op = op, .kt = kt, .scope = scope, .path = kt->frame.path, .direction = kt->frame.direction,
+                       .n_in = (uint8_t)n_in, .n_out = (uint8_t)n_out, .in = (kt_tensor **)(void *)(block + head),
                        .slots = (double *)(void *)(block + head + inputs), .attr = block + head + inputs + slots };
     if (attr) memset((unsigned char *)node->attr + attr - 8, 0, 8); /* the key compares whole words */
     for (int i = 0; i < n_out; i++) node->out[i] = (kt_tensor){ .node = node, .index = i };

@@ -48,6 +48,77 @@ kt_status kt_program_read(kt_program *program, int i, void *to, kt_dtype dtype, 
 const kt_desc *kt_program_desc(const kt_program *program, int i);
 void kt_program_free(kt_program *program); /* NULL is fine */
 
+/* ---- with check_numerics: what the first bad op was given and what it made ---- */
+enum { KT_FAULT_INPUTS = 6 };
+
+typedef struct kt_fault_value { /* range and mean are those of the finite elements, 0 where there are none */
+    kt_desc desc;
+    double min, max, mean;
+    int64_t count, nans, infinities;
+    char variable[200];         /* its name, where the value is a variable's; else "" */
+} kt_fault_value;
+
+typedef struct kt_fault {
+    bool found;
+    bool finite_inputs;         /* this op made it; else it came in */
+    char op[64], path[400];     /* path: of the layer, "" outside of layers */
+    int direction;              /* kt_direction */
+    kt_fault_value result;
+    kt_fault_value input[KT_FAULT_INPUTS]; /* the first ones */
+    int n_inputs;               /* of the op */
+} kt_fault;
+
+/* From now on check_numerics fills this, too, with the first fault; NULL: it only fails. */
+void kt_check_into(kt_context *kt, kt_fault *fault);
+
+/* ---- looking at a plan, and timing it (profile.c) ---- */
+typedef struct kt_plan kt_plan;
+
+typedef struct kt_seen_value {
+    kt_desc desc;
+    int step, index;         /* made by this output of this step; step -1: by none (index: tells such values apart): */
+    const char *variable;    /* its name, if it lies in one; else */
+    int input;               /* the program's input of this number; -1: a constant */
+} kt_seen_value;
+
+typedef struct kt_seen_step {
+    const char *op, *path;   /* the row's name; the layer's path, "" outside of layers */
+    const char *provider;    /* "gemm" */
+    const char *parts;       /* of a row that is several: "sub square sum"; else "" */
+    enum kt_direction direction;
+    int n_in, n_out;
+    const kt_seen_value *in;
+    const kt_seen_value *out; /* variable: where it is written to */
+    size_t bytes;            /* of its outputs in the back-end's storage */
+} kt_seen_step;
+
+/* A copy that does not need the plan any more; steps in the order in which they run. */
+typedef struct kt_seen_plan {
+    kt_arena memory;
+    kt_seen_step *steps;
+    int n_steps;
+    uint64_t serial;         /* of the plan: no other of this context has it */
+} kt_seen_plan;
+
+const kt_plan *kt_program_plan(const kt_program *program);
+kt_seen_plan *kt_plan_look(const kt_plan *plan); /* NULL and the context's error when memory is short */
+void kt_plan_look_end(kt_context *kt, kt_seen_plan *seen); /* NULL is fine */
+uint64_t kt_plan_serial(const kt_plan *plan);
+int kt_plan_steps(const kt_plan *plan);
+bool kt_plan_updates(const kt_plan *plan);       /* has it steps of an optimizer? */
+
+/* Somebody who is told after each plan that has run in this context how long its steps took: step i from moments[i] to
+ * moments[i + 1], nanoseconds of one clock that only goes forward. A plan that failed is not told of. While nobody listens,
+ * a run pays one comparison; else a reading of the clock per step. */
+typedef struct kt_profiler {
+    void (*ran)(void *user, const kt_plan *plan, const int64_t *moments);
+    void *user;
+    struct kt_profiler *next; /* the graph's */
+} kt_profiler;
+int64_t kt_profile_now(void);                                 /* of that clock */
+void kt_profile_begin(kt_context *kt, kt_profiler *profiler); /* lent until: */
+void kt_profile_end(kt_context *kt, kt_profiler *profiler);   /* fine if it has not begun */
+
 /* A stable text of the plan, for tests and for people: one line per step. Returns the length needed, as snprintf. */
 size_t kt_program_dump(const kt_program *program, char *to, size_t size);
 

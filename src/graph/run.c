@@ -332,6 +332,7 @@ static kt_status check(kt_plan *plan, const kt_step *step)
         if (all_finite(r, kt_run_address_out(r, o), r->out_desc[o])) continue;
         bool inputs = true;
         for (int i = 0; i < r->n_in; i++) inputs = inputs && all_finite(r, kt_run_address_in(r, i), r->in_desc[i]);
+        if (plan->kt->graph->fault) kt_fault_fill(plan, step, (uint32_t)o, inputs);
         char dims[128];
         kt_text text = kt_text_in(dims, sizeof dims);
         kt_text_desc(&text, r->out_desc[o]);
@@ -365,10 +366,16 @@ kt_status kt_plan_run(kt_plan *plan)
     kt_context *kt = plan->kt;
     if (kt->backend->flags & KT_BACKEND_IDLE) return KT_OK;
     const kt_step *end = plan->steps + plan->n_steps;
+    int64_t *moment = kt->graph->profilers ? kt_profile_moments(plan) : NULL;
     for (kt_step *step = plan->steps; step < end; step++) {
+        if (moment) *moment++ = kt_profile_now();
         kt_status status = step->provider->run(&step->run);
         if (status == KT_OK && kt->config.check_numerics) status = check(plan, step);
         if (status != KT_OK) return fail_step(plan, step, status);
+    }
+    if (moment) {
+        *moment = kt_profile_now();
+        kt_profile_tell(plan);
     }
     return KT_OK;
 }

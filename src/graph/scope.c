@@ -71,7 +71,7 @@ void kt_graph_end(kt_context *kt)
     kt_heap_give_aligned(&kt->heap, graph->scratch);
     kt_trace *trace = &graph->trace;
     void *blocks[] = { trace->nodes, trace->leaves, trace->assigned, trace->observed, trace->slots, trace->key,
-                       graph->hold, graph->stack, graph->inputs, graph->cache.buckets, graph };
+                       graph->hold, graph->stack, graph->inputs, graph->moments, graph->cache.buckets, graph };
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) kt_give(kt, blocks[i]);
     kt->graph = NULL;
 }

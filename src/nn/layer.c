@@ -273,6 +273,8 @@ static kt_tensor *call(kt_layer *layer, kt_tensor *const *given, int n)
     nn->depth++;
     kt_tensor *y = build_and_run(layer, given, n);
     if (y) layer->output = y->desc;
+    if (y && nn->watch && nn->watch->output && !kt->symbolic)
+        nn->watch->output(nn->watch->user, layer, kt->frame.call, given, n, y);
     nn->depth--;
     kt_frame_leave(kt, outer);
     return y;

@@ -60,9 +60,27 @@ struct kt_layer {
     uint64_t listed_at; /* kt_nn.generation of the lists; 0: never listed */
 };
 
+/* Somebody above who wants to see what layers and optimizers record, while it is recorded: each function optional, each
+ * may record ops of its own, none may change anything. Nobody looks unless kt_nn.watch is set. */
+typedef struct kt_watched_update { /* one variable in one update */
+    kt_tensor *variable;
+    kt_tensor *before, *after;     /* its content as the update found it and as it leaves it */
+    kt_tensor *gradient, *applied; /* in the variable's dtype: as given, and after clipping; the same if nothing clips */
+    bool last;                     /* of this update */
+} kt_watched_update;
+
+typedef struct kt_watch {
+    void *user;
+    void (*output)(void *user, kt_layer *layer, uint32_t call, kt_tensor *const *inputs, int n, kt_tensor *y);
+    void (*term)(void *user, const char *path, const char *kind, kt_tensor *term); /* of kt_layer_losses; rank 0 */
+    void (*update)(void *user, const kt_watched_update *u);
+    void (*rate)(void *user, kt_tensor *learning_rate); /* what the update that follows uses */
+} kt_watch;
+
 /* What the layers of one context share: kt->nn. */
 typedef struct kt_nn {
     kt_object object;
+    const kt_watch *watch; /* NULL: nobody looks */
     struct kt_name_count {
         const char *base; /* interned */
         uint32_t used;
@@ -73,6 +91,11 @@ typedef struct kt_nn {
     uint64_t walks;      /* numbers walks over layers that must see each once */
     uint64_t generation; /* goes up when a list of weights may have changed */
 } kt_nn;
+
+static inline const kt_watch *kt_watch_of(const kt_context *kt)
+{
+    return kt->nn ? ((const kt_nn *)kt->nn)->watch : NULL;
+}
 
 kt_nn *kt_nn_of(kt_context *kt); /* made at first use; NULL and the context's error when memory is short */
 
@@ -97,6 +120,8 @@ bool kt_spec_is_existing(const kt_layer_spec *spec);
 /* The shape of an Input description or layer with `batch` rows in front; false for another class. */
 bool kt_spec_input(const kt_layer_spec *spec, kt_context *kt, int64_t batch, kt_desc *desc);
 bool kt_layer_input(const kt_layer *layer, int64_t batch, kt_desc *desc);
+/* The fixed means of a Normalization layer, then as many variances (its `count`); NULL: it adapts, or is another class. */
+const double *kt_normalization_numbers(const kt_layer *layer);
 
 /* ---- sub-layers ---- */
 

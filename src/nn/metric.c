@@ -113,6 +113,13 @@ kt_metric_spec kt_accuracy_for(const kt_desc *y_true, const kt_desc *y_pred)
     return kt_metric_spec_of(cls, &(kt_metric_config){ .size = sizeof(kt_metric_config) });
 }
 
+bool kt_metric_is_stock(const kt_metric_class *cls)
+{
+    for (int i = 0; i < N_CLASSES; i++)
+        if (classes[i] == cls) return true;
+    return false;
+}
+
 /* ---- life ---- */
 
 static void end(kt_metric *metric, bool variables)

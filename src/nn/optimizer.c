@@ -14,6 +14,8 @@
 
 #include <keratin/ops.h>
 
+#include "ops/ops.h"
+
 enum { MAX_SLOTS = 4 };
 
 typedef struct bound_variable {
@@ -169,6 +171,11 @@ fail:
     return NULL;
 }
 
+const kt_optimizer_class *kt_optimizer_class_of(const kt_optimizer *optimizer) { return optimizer->cls; }
+const kt_optimizer_common *kt_optimizer_common_of(const kt_optimizer *optimizer) { return &optimizer->common; }
+const void *kt_optimizer_config(const kt_optimizer *optimizer) { return &optimizer->config; }
+const char *kt_optimizer_name(const kt_optimizer *optimizer) { return optimizer->name; }
+
 /* ---- slots ---- */
 
 static kt_status bind(kt_optimizer *optimizer, kt_tensor *variable)
@@ -287,13 +294,29 @@ kt_status kt_optimizer_record(kt_optimizer *optimizer, kt_tensors gradients, kt_
     }
     for (int64_t i = 0; i < gradients.count; i++)
         clipped[i] = gradients.at[i] ? as_dtype(gradients.at[i], variables.at[i]) : NULL;
+    uint8_t direction = kt->frame.direction;
+    kt->frame.direction = KT_UPDATE;
+    const kt_watch *watch = kt_watch_of(kt);
+    if (watch && watch->rate) watch->rate(watch->user, optimizer->learning_rate);
     kt_clip_gradients(&optimizer->common, clipped, gradients.count);
+    const kt_optimizer_common *c = &optimizer->common;
+    bool clips = c->clipnorm > 0 || c->clipvalue > 0 || c->global_clipnorm > 0;
+    int64_t last = gradients.count - 1;
+    while (last > 0 && !clipped[last]) last--;
     for (int64_t i = 0; i < gradients.count && kt->status == KT_OK; i++) {
         if (!clipped[i]) continue;
-        const bound_variable *bound = bound_of(optimizer, variables.at[i], (size_t)i);
-        if (bound) update_one(optimizer, bound, clipped[i]);
+        kt_tensor *variable = variables.at[i];
+        const bound_variable *bound = bound_of(optimizer, variable, (size_t)i);
+        if (!bound) break;
+        kt_tensor *before = watch && watch->update ? kt_as_is(variable) : NULL;
+        if (update_one(optimizer, bound, clipped[i]) != KT_OK || !before) continue;
+        kt_tensor *given = clips ? as_dtype(gradients.at[i], variable) : clipped[i];
+        watch->update(watch->user, &(kt_watched_update){ .variable = variable, .before = before,
+                                                         .after = kt_as_is(variable), .gradient = given,
+                                                         .applied = clipped[i], .last = i == last });
     }
     if (kt->status == KT_OK) kt_assign_add(optimizer->iteration, kt_ones(kt, KT_INT64, KT_SCALAR_SHAPE));
+    kt->frame.direction = direction;
     if (clipped != few) kt_give(kt, clipped);
     return kt->status;
 }

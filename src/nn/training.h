@@ -50,9 +50,16 @@ void kt_metric_set_name(kt_metric_spec *spec, const char *name); /* in logs; len
 bool kt_metric_higher_is_better(const kt_metric *metric);
 kt_tensor *kt_metric_result_tensor(kt_metric *metric); /* recorded: rank 0 */
 kt_tensors kt_metric_state(kt_metric *metric);         /* its variables; borrowed */
+bool kt_metric_is_stock(const kt_metric_class *cls);   /* one of metrics.def */
 void kt_metric_free(kt_metric *metric);                /* before its context; NULL is fine */
 
 /* ---- optimizers ---- */
+
+/* What it was made of: the common arguments resolved, texts interned. */
+const kt_optimizer_class *kt_optimizer_class_of(const kt_optimizer *optimizer);
+const kt_optimizer_common *kt_optimizer_common_of(const kt_optimizer *optimizer);
+const void *kt_optimizer_config(const kt_optimizer *optimizer);
+const char *kt_optimizer_name(const kt_optimizer *optimizer);
 
 kt_optimizer_spec kt_optimizer_find(kt_context *kt, const char *name); /* any case; cls NULL and an error if unknown */
 bool kt_optimizer_scheduled(const kt_optimizer *optimizer);

@@ -257,6 +257,12 @@ void kt_add_loss(kt_layer *self, kt_tensor *loss)
         terms->at[terms->count++] = loss;
 }
 
+static void show_term(kt_context *kt, const char *path, const char *kind, kt_tensor *term)
+{
+    const kt_watch *watch = kt_watch_of(kt);
+    if (term && watch && watch->term) watch->term(watch->user, path, kind, term);
+}
+
 static void add_terms(const kt_layer *root, kt_layer *layer, uint64_t walk, kt_tensor **sum)
 {
     kt_context *kt = root->kt;
@@ -270,6 +276,7 @@ static void add_terms(const kt_layer *root, kt_layer *layer, uint64_t walk, kt_t
             return;
         }
         kt_tensor *term = kt_sum(kt_cast(layer->terms.at[i], kt->config.floatx));
+        show_term(kt, layer->path, "add_loss", term);
         *sum = *sum ? kt_add(*sum, term) : term;
     }
     for (size_t i = 0; i < layer->n_subs; i++) add_terms(root, layer->subs[i].layer, walk, sum);
@@ -281,6 +288,7 @@ static void add_regularizer(void *user, const kt_layer_weight *weight)
     if (!weight->regularizer.cls) return;
     kt_tensor *term = weight->regularizer.cls->call(&weight->regularizer.config, weight->variable);
     if (term && kt_rank(term) > 0) term = kt_sum(term);
+    if (term) show_term(kt_context_of(term), kt_variable_name(weight->variable), "regularizer", term);
     if (term) *sum = *sum ? kt_add(*sum, term) : term;
 }
 

@@ -83,6 +83,9 @@ typedef struct kt_random_attr { /* slots: two numbers (bernoulli: one), stream, 
 typedef struct kt_momentum_attr {
     int64_t nesterov;
 } kt_momentum_attr;
+typedef struct kt_statistics_attr { /* statistics: the range whose ends are counted; equal: none */
+    double low, high;
+} kt_statistics_attr;
 
 /* ---- dtypes and shapes ---- */
 
@@ -124,6 +127,16 @@ kt_tensor *kt_binary_ce(kt_tensor *logits, kt_tensor *target);
 /* (30, 3) float64: left edge, right edge and count of thirty buckets of equal width; values that
  * are not finite are left out. */
 kt_tensor *kt_histogram(kt_tensor *x);
+
+/* (KT_STATISTICS) float64: what a log says of a tensor of floats. Range, mean and deviation (of the population) are
+ * those of the finite values, 0 where there are none; the sum of squares is NaN or infinite where a value is. At the
+ * ends are the values within 1.5 % of the range from low or from high (low < high; else nobody is). */
+enum {
+    KT_STAT_COUNT, KT_STAT_NANS, KT_STAT_INFINITIES, KT_STAT_MIN, KT_STAT_MAX, KT_STAT_MEAN, KT_STAT_DEVIATION,
+    KT_STAT_SQUARES, KT_STAT_ZEROS, KT_STAT_ENDS, KT_STATISTICS
+};
+kt_tensor *kt_statistics(kt_tensor *x, double low, double high);
+void kt_statistics_f64(const double *x, int64_t n, double low, double high, double out[KT_STATISTICS]); /* of an array */
 
 /* ---- infer functions and kernels that families share ---- */
 

@@ -111,20 +111,57 @@ static void event_metadata(kt_wire *w, kt_kind kind, kt_event_string content)
     kt_wire_close(w, metadata);
 }
 
+static size_t event_guess(size_t tag_size, const kt_event_tensor *value, size_t bytes)
+{
+    return tag_size + bytes + value->content.size + 30;
+}
+
+static void event_value(kt_wire *w, kt_kind kind, const char *tag, size_t tag_size,
+                        const kt_event_tensor *value, size_t bytes)
+{
+    kt_wire_mark one = kt_wire_open(w, 1, event_guess(tag_size, value, bytes));
+    kt_wire_bytes(w, 1, tag, tag_size);
+    event_tensor(w, kind, value, bytes);
+    event_metadata(w, kind, value->content);
+    kt_wire_close(w, one);
+}
+
 void kt_event_summary(kt_wire *w, double wall_time, int64_t step, kt_kind kind, const char *tag,
                       size_t tag_size, const kt_event_tensor *value)
 {
     kt_wire own = *w; /* a copy that nothing written can alias stays in registers */
-    size_t bytes = event_value_bytes(kind, value), guess = tag_size + bytes + value->content.size + 30;
+    size_t bytes = event_value_bytes(kind, value);
     kt_wire_double(&own, 1, wall_time);
     if (step != 0) kt_wire_int(&own, 2, step);
-    kt_wire_mark summary = kt_wire_open(&own, 5, guess + 3), one = kt_wire_open(&own, 1, guess);
-    kt_wire_bytes(&own, 1, tag, tag_size);
-    event_tensor(&own, kind, value, bytes);
-    event_metadata(&own, kind, value->content);
-    kt_wire_close(&own, one);
+    kt_wire_mark summary = kt_wire_open(&own, 5, event_guess(tag_size, value, bytes) + 3);
+    event_value(&own, kind, tag, tag_size, value, bytes);
     kt_wire_close(&own, summary);
     *w = own;
+}
+
+size_t kt_event_values_bound(const kt_event_value *values, const size_t *tag_sizes, int count)
+{
+    size_t bound = 0;
+    for (int i = 0; i < count; i++)
+        bound += kt_event_bound(tag_sizes[i], values[i].kind, &values[i].tensor);
+    return bound;
+}
+
+void kt_event_values(kt_wire *w, double wall_time, int64_t step, const kt_event_value *values,
+                     const size_t *tag_sizes, int count)
+{
+    kt_wire_double(w, 1, wall_time);
+    if (step != 0) kt_wire_int(w, 2, step);
+    size_t guess = 0;
+    for (int i = 0; i < count; i++) {
+        size_t bytes = event_value_bytes(values[i].kind, &values[i].tensor);
+        guess += event_guess(tag_sizes[i], &values[i].tensor, bytes) + 3;
+    }
+    kt_wire_mark summary = kt_wire_open(w, 5, guess);
+    for (int i = 0; i < count; i++)
+        event_value(w, values[i].kind, values[i].tag, tag_sizes[i], &values[i].tensor,
+                    event_value_bytes(values[i].kind, &values[i].tensor));
+    kt_wire_close(w, summary);
 }
 
 void kt_event_bytes(kt_wire *w, double wall_time, int64_t step, unsigned field,
@@ -135,12 +172,80 @@ void kt_event_bytes(kt_wire *w, double wall_time, int64_t step, unsigned field,
     kt_wire_bytes(w, field, bytes.bytes, bytes.size);
 }
 
-void kt_record_seal(unsigned char *record, size_t n)
+static inline void record_frame(unsigned char *record, size_t n, uint32_t crc)
 {
     kt_wire_put_le(record, n, 8);
     kt_wire_put_le(record + 8, kt_crc32c_mask(kt_crc32c(record, 8)), 4);
-    kt_wire_put_le(record + KT_RECORD_HEAD + n,
-                   kt_crc32c_mask(kt_crc32c(record + KT_RECORD_HEAD, n)), 4);
+    kt_wire_put_le(record + KT_RECORD_HEAD + n, kt_crc32c_mask(crc), 4);
+}
+
+/* ---- Scalars by copying ---------------------------------------------------------------------- */
+
+static const float form_zero = 0;
+static const kt_event_tensor form_scalar = { .numbers = &form_zero, .count = 1 };
+enum {
+    FORM_HEAD = 9,  /* the wall time, which stands before what is common */
+    FORM_BEHIND = 8 /* zeros, for sums that load whole words */
+};
+
+size_t kt_scalar_form_bound(size_t tag_size)
+{
+    return kt_event_bound(tag_size, KT_KIND_SCALAR, &form_scalar) + FORM_BEHIND;
+}
+
+kt_scalar_form kt_scalar_form_make(unsigned char *room, const char *tag, size_t tag_size)
+{
+    size_t bound = kt_scalar_form_bound(tag_size);
+    kt_wire w = { room, room + bound - FORM_BEHIND, false };
+    kt_event_summary(&w, 0, 0, KT_KIND_SCALAR, tag, tag_size, &form_scalar);
+    if (w.full) return (kt_scalar_form){ NULL, 0, 0 };
+    size_t size = (size_t)(w.at - room) - FORM_HEAD;
+    memmove(room, room + FORM_HEAD, size);
+    memset(room + size, 0, FORM_BEHIND);
+    size_t metadata = 6 + strlen(kinds[KT_KIND_SCALAR].plugin); /* three keys with lengths, the name */
+    return (kt_scalar_form){ room, size, size - metadata - sizeof form_zero };
+}
+
+size_t kt_scalar_record(unsigned char *record, const kt_scalar_form *form, double wall_time,
+                        int64_t step, float number)
+{
+    unsigned char *at = record + KT_RECORD_HEAD;
+    uint64_t wall;
+    uint32_t bits;
+    memcpy(&wall, &wall_time, sizeof wall);
+    memcpy(&bits, &number, sizeof bits);
+    /* Key, time, key, step: made in registers as long as they fit two words. */
+    uint64_t head[2] = { wall << 8 | (1 << 3 | KT_WIRE_FIXED64), wall >> 56 };
+    size_t head_size = FORM_HEAD;
+    if (step != 0) {
+        head[1] |= (uint64_t)(2 << 3 | KT_WIRE_VARINT) << 8;
+        uint64_t rest = (uint64_t)step;
+        for (unsigned shift = 16; rest > 0 && shift < 64; shift += 8, rest >>= 7)
+            head[1] |= ((rest & 127) | (rest > 127 ? 128u : 0)) << shift;
+        head_size = FORM_HEAD + 1 + kt_wire_varint_size((uint64_t)step);
+    }
+    bool in_words = head_size <= 16;
+    kt_wire_put_le(at, head[0], 8);
+    kt_wire_put_le(at + 8, head[1], 8);
+    if (!in_words) kt_wire_put_varint(at + FORM_HEAD + 1, (uint64_t)step);
+    at += head_size;
+    memcpy(at, form->bytes, form->size);
+    kt_wire_put_le(at + form->hole, bits, 4);
+
+    size_t n = head_size + form->size;
+    kt_crc32c_pieces pieces = { { head[0], head[1] }, head_size, form->bytes, form->bytes + form->hole + 4,
+                                form->hole, form->size - form->hole - 4, bits };
+    const unsigned char *payload = record + KT_RECORD_HEAD;
+    uint32_t crc = in_words ? kt_crc32c_of_pieces(&pieces, payload, n) : kt_crc32c(payload, n);
+    record_frame(record, n, crc);
+    return n + KT_RECORD_FRAME;
+}
+
+/* ---- The frame ------------------------------------------------------------------------------- */
+
+void kt_record_seal(unsigned char *record, size_t n)
+{
+    record_frame(record, n, kt_crc32c(record + KT_RECORD_HEAD, n));
 }
 
 size_t kt_record_size(const unsigned char *record)

@@ -34,7 +34,7 @@ typedef enum kt_kind {
 /* A kind in words, in the plural: for sentences. */
 const char *kt_kind_name(kt_kind kind);
 
-enum { KT_EVENT_MAX_RANK = 4 };
+enum { KT_EVENT_MAX_RANK = 4, KT_EVENT_MAX_VALUES = 8 };
 
 /* Numbers of TensorFlow's DataType. */
 typedef enum kt_event_dtype {
@@ -80,10 +80,39 @@ void kt_event_version(kt_wire *w, double wall_time, const char *writer);
 void kt_event_summary(kt_wire *w, double wall_time, int64_t step, kt_kind kind, const char *tag,
                       size_t tag_size, const kt_event_tensor *value);
 
+/* Several values in one event: they belong together and arrive together. */
+size_t kt_event_values_bound(const kt_event_value *values, const size_t *tag_sizes, int count);
+void kt_event_values(kt_wire *w, double wall_time, int64_t step, const kt_event_value *values,
+                     const size_t *tag_sizes, int count);
+
 /* An event that holds bytes instead of a summary: field 4 is a GraphDef. `step` stands only where it
  * is not 0. */
 void kt_event_bytes(kt_wire *w, double wall_time, int64_t step, unsigned field,
                     kt_event_string bytes);
+
+/* What the scalars of one tag have in common: everything behind the step, with a hole for the
+ * number. A record is then a copy with three numbers and two checksums filled in. */
+typedef struct kt_scalar_form {
+    const unsigned char *bytes;
+    size_t size, hole;
+} kt_scalar_form;
+
+/* How many bytes the form of a tag may take. */
+size_t kt_scalar_form_bound(size_t tag_size);
+
+/* Fills `room`, which must last as long as the form. */
+kt_scalar_form kt_scalar_form_make(unsigned char *room, const char *tag, size_t tag_size);
+
+/* The most that a record of this form takes, and what kt_scalar_record may write behind its end. */
+static inline size_t kt_scalar_record_bound(const kt_scalar_form *form)
+{
+    return KT_RECORD_FRAME + 9 + 11 + form->size;
+}
+
+/* A whole sealed record, the same bytes as by kt_event_summary and kt_record_seal. Returns its
+ * size. */
+size_t kt_scalar_record(unsigned char *record, const kt_scalar_form *form, double wall_time,
+                        int64_t step, float number);
 
 /* Puts the frame around a payload of n bytes that already stands at record + KT_RECORD_HEAD. */
 void kt_record_seal(unsigned char *record, size_t n);

@@ -2,8 +2,9 @@
 /* summary/file.c: the few system calls of a log, each with the care it needs.
  *
  * Uniqueness of names needs no counter shared by the process: O_EXCL decides, and n is tried
- * upward. Seconds have ten digits, because TensorBoard reads the files of a directory in the order
- * of their names.
+ * upward. Seconds have ten digits, and n has one, because TensorBoard reads the files of a directory
+ * in the order of their names, so that 10 would come before 9: after ten files in one second the
+ * next one gets the second that follows.
  *
  * A process may have a limit on the size of its files; a write beyond it raises SIGXFSZ, which
  * kills. The limit is asked before each write: one that begins below it is only cut by the system,
@@ -14,6 +15,7 @@
 
 #include "file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -96,22 +98,47 @@ static void file_host(char host[64])
     if (!host[0]) memcpy(host, "localhost", sizeof "localhost");
 }
 
+static const char file_prefix[] = "events.out.tfevents.";
+static const int64_t file_last_second = 9999999999; /* ten digits */
+
 int kt_file_create(const kt_file_calls *calls, const char *logdir, double seconds,
-                   const char *suffix, char *path)
+                   const char *suffix, kt_file_name *name, char *path)
 {
     char host[64];
     file_host(host);
-    int64_t whole = seconds > 0 ? (int64_t)(seconds < 9999999999.0 ? seconds : 9999999999.0) : 0;
+    int64_t whole = seconds > 0 ? seconds < (double)file_last_second ? (int64_t)seconds : file_last_second : 0;
+    if (whole > name->seconds) *name = (kt_file_name){ .seconds = whole };
     const char *slash = logdir[strlen(logdir) - 1] == '/' ? "" : "/";
-    for (int n = 0; n < 100000; n++) {
-        snprintf(path, strlen(logdir) + KT_FILE_NAME_MAX,
-                 "%s%sevents.out.tfevents.%010lld.%s.%ld.%d%s%s", logdir, slash, (long long)whole,
-                 host, (long)getpid(), n, suffix[0] == '.' ? "" : ".", suffix);
+    for (int tries = 0; tries < 100000; tries++) {
+        if (name->n > 9 && name->seconds < file_last_second) *name = (kt_file_name){ .seconds = name->seconds + 1 };
+        snprintf(path, strlen(logdir) + KT_FILE_NAME_MAX, "%s%s%s%010lld.%s.%ld.%d%s%s", logdir, slash,
+                 file_prefix, (long long)name->seconds, host, (long)getpid(), name->n,
+                 suffix[0] == '.' ? "" : ".", suffix);
         int fd = calls->create(path);
+        if (fd >= 0 || errno == EEXIST) name->n++; /* a name that failed otherwise may be tried again */
         if (fd >= 0 || (errno != EEXIST && errno != EINTR)) return fd;
     }
     errno = EEXIST;
     return -1;
+}
+
+int64_t kt_file_seconds_behind_all(const char *logdir, const char *path)
+{
+    const char *own = strrchr(path, '/');
+    own = own ? own + 1 : path;
+    DIR *dir = opendir(logdir);
+    int64_t behind = 0;
+    for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;) {
+        const char *digits = entry->d_name + sizeof file_prefix - 1;
+        if (strncmp(entry->d_name, file_prefix, sizeof file_prefix - 1) != 0 || strcmp(entry->d_name, own) <= 0)
+            continue;
+        int64_t seconds = 0;
+        int i = 0;
+        for (; i < 10 && digits[i] >= '0' && digits[i] <= '9'; i++) seconds = 10 * seconds + (digits[i] - '0');
+        if (i == 10 && seconds < file_last_second && seconds + 1 > behind) behind = seconds + 1;
+    }
+    if (dir) closedir(dir);
+    return behind;
 }
 
 size_t kt_file_write(const kt_file_calls *calls, int fd, const unsigned char *bytes, size_t n,

@@ -33,11 +33,22 @@ enum { KT_FILE_NAME_MAX = 256, KT_FILE_SUFFIX_MAX = 64 };
  * as the path. */
 int kt_file_make_directory(const char *path, char *scratch);
 
-/* Creates `<logdir>/events.out.tfevents.<seconds>.<host>.<pid>.<n><suffix>` with the first n that
- * is free, leaves its path in `path` (strlen(logdir) + KT_FILE_NAME_MAX bytes). The descriptor, or
- * -1 with errno. */
+/* What makes the names of one log's files differ and rise. All zero: before the first. */
+typedef struct kt_file_name {
+    int64_t seconds;
+    int n; /* the next one to try in that second, from 0 to 9 */
+} kt_file_name;
+
+/* Creates `<logdir>/events.out.tfevents.<seconds>.<host>.<pid>.<n><suffix>` and leaves its path in
+ * `path` (strlen(logdir) + KT_FILE_NAME_MAX bytes). Seconds are those given or, when names of that
+ * second are used up or the clock was set back, the first ones that make the name sort behind the
+ * log's last one. The descriptor, or -1 with errno. */
 int kt_file_create(const kt_file_calls *calls, const char *logdir, double seconds,
-                   const char *suffix, char *path);
+                   const char *suffix, kt_file_name *name, char *path);
+
+/* The seconds that a new file's name needs to sort behind all other event files of the directory; 0
+ * when `path` itself does already. */
+int64_t kt_file_seconds_behind_all(const char *logdir, const char *path);
 
 /* Writes all n bytes at `at`, over interruptions and short writes. Returns how many were written;
  * *error is 0 if all. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* summary/tags.c: an open-addressed table of hashes.
+/* summary/tags.c: an open-addressed table of tags.
  *
  * Grown by doubling into a new block, never shrunk, entries never removed: so there are no
- * tombstones and a search ends at the first free place. The tags' own bytes are not kept (see
- * tags.h). The log owns the table and frees `places`.
+ * tombstones and a search ends at the first free place. Each tag is a block of its own, since
+ * others point to it. A tag is whole before a place names it, a table before `tags` does, and the old
+ * one is freed after that: stores that release keep this order for a child of fork(), which sees a
+ * moment's state.
  */
 #include "tags.h"
-
-#include <string.h>
 
 enum { TAGS_FIRST = 64, TAGS_MAX = 65536 };
 
@@ -31,43 +31,68 @@ uint64_t kt_tags_hash(const char *tag, size_t n)
     return hash ^ hash >> 32;
 }
 
-/* Where the hash is or would stand. The table has a free place. */
-static kt_tag *tags_place(kt_tag *places, size_t capacity, uint64_t hash)
+/* Where the tag is or would stand. The table has a free place. */
+static _Atomic(kt_tag *) *tags_place(kt_tag_table *table, const char *tag, size_t n, uint64_t hash)
 {
-    size_t at = (size_t)hash & (capacity - 1);
-    while (places[at].used && places[at].hash != hash) at = (at + 1) & (capacity - 1);
-    return &places[at];
+    for (size_t at = (size_t)hash;; at++) {
+        size_t i = at & (table->capacity - 1);
+        const kt_tag *there = kt_tags_at(table, i);
+        if (!there || (there->hash == hash && there->size == n && memcmp(there->text, tag, n) == 0))
+            return &table->places[i];
+    }
 }
 
-kt_tag *kt_tags_find(const kt_tags *tags, uint64_t hash)
+kt_tag *kt_tags_find(const kt_tags *tags, const char *tag, size_t n)
 {
-    if (tags->capacity == 0) return NULL;
-    kt_tag *place = tags_place(tags->places, tags->capacity, hash);
-    return place->used ? place : NULL;
+    kt_tag_table *table = kt_tags_table(tags);
+    if (!table) return NULL;
+    return atomic_load_explicit(tags_place(table, tag, n, kt_tags_hash(tag, n)), memory_order_relaxed);
 }
 
 static bool tags_grow(kt_tags *tags, const kt_allocator *allocator)
 {
-    size_t capacity = tags->capacity == 0 ? TAGS_FIRST : 2 * tags->capacity;
+    kt_tag_table *old = kt_tags_table(tags);
+    size_t capacity = old ? 2 * old->capacity : TAGS_FIRST;
     if (capacity > 2 * TAGS_MAX) return false;
-    kt_tag *places = allocator->allocate(capacity * sizeof *places, allocator->user);
-    if (!places) return false;
+    kt_tag_table *table = allocator->allocate(sizeof *table + capacity * sizeof *table->places, allocator->user);
+    if (!table) return false;
 
-    memset(places, 0, capacity * sizeof *places);
-    for (size_t i = 0; i < tags->capacity; i++)
-        if (tags->places[i].used)
-            *tags_place(places, capacity, tags->places[i].hash) = tags->places[i];
-    allocator->release(tags->places, allocator->user);
-    tags->places = places;
-    tags->capacity = capacity;
+    table->capacity = capacity;
+    table->count = old ? old->count : 0;
+    for (size_t i = 0; i < capacity; i++) atomic_init(&table->places[i], NULL);
+    for (size_t i = 0; old && i < old->capacity; i++) {
+        kt_tag *tag = kt_tags_at(old, i);
+        if (tag) atomic_init(tags_place(table, tag->text, tag->size, tag->hash), tag);
+    }
+    atomic_store_explicit(&tags->table, table, memory_order_release);
+    allocator->release(old, allocator->user);
     return true;
 }
 
-kt_tag *kt_tags_add(kt_tags *tags, uint64_t hash, kt_kind kind, const kt_allocator *allocator)
+kt_tag *kt_tags_add(kt_tags *tags, const char *tag, size_t n, kt_kind kind,
+                    const kt_allocator *allocator)
 {
-    if (tags->count >= tags->capacity / 2 && !tags_grow(tags, allocator)) return NULL;
-    kt_tag *place = tags_place(tags->places, tags->capacity, hash);
-    *place = (kt_tag){ .hash = hash, .kind = kind, .used = true };
-    tags->count++;
-    return place;
+    kt_tag_table *table = kt_tags_table(tags);
+    if ((!table || table->count >= table->capacity / 2) && !tags_grow(tags, allocator)) return NULL;
+    size_t room = kind == KT_KIND_SCALAR ? kt_scalar_form_bound(n) : 0;
+    kt_tag *added = allocator->allocate(sizeof *added + n + 1 + room, allocator->user);
+    if (!added) return NULL;
+    *added = (kt_tag){ .hash = kt_tags_hash(tag, n), .limit = -1, .kind = kind, .size = n };
+    memcpy(added->text, tag, n);
+    added->text[n] = '\0';
+    if (room > 0) added->form = kt_scalar_form_make((unsigned char *)added->text + n + 1, tag, n);
+
+    table = kt_tags_table(tags);
+    atomic_store_explicit(tags_place(table, tag, n, added->hash), added, memory_order_release);
+    table->count++;
+    return added;
+}
+
+void kt_tags_free(kt_tags *tags, const kt_allocator *allocator)
+{
+    kt_tag_table *table = atomic_load_explicit(&tags->table, memory_order_acquire);
+    for (size_t i = 0; table && i < table->capacity; i++)
+        allocator->release(kt_tags_at(table, i), allocator->user);
+    allocator->release(table, allocator->user);
+    atomic_store_explicit(&tags->table, NULL, memory_order_relaxed);
 }

@@ -47,14 +47,15 @@ static kt_status choose_loss(kt_model *model, kt_compiled *c, const kt_compile_c
                        given);
     c->loss_fn = config->loss_fn;
     c->loss = config->loss_spec;
-    if (c->loss.cls) return kt_loss_check(kt, &c->loss);
-    if (!config->loss) return KT_OK;
-    if (!kt_loss_needs_shapes(config->loss)) {
-        c->loss = kt_loss_find(kt, config->loss);
-        return c->loss.cls ? KT_OK : kt->status;
+    if (c->loss.cls) {
+        kt_loss_config *own = (kt_loss_config *)(void *)&c->loss.config;
+        if (own->name && !(own->name = kt_intern(kt, own->name))) return kt->status;
+        return kt_loss_check(kt, &c->loss);
     }
+    if (!config->loss) return KT_OK;
     c->loss_name = kt_intern(kt, config->loss);
-    return c->loss_name ? KT_OK : kt->status;
+    if (c->loss_name && !kt_loss_needs_shapes(config->loss)) c->loss = kt_loss_find(kt, config->loss);
+    return kt->status;
 }
 
 static kt_status add_metric(kt_model *model, kt_compiled *c, const char *name, const kt_metric_spec *spec,

@@ -91,8 +91,10 @@ static kt_status run_batches(fit *f)
     bool again = limit > 0;
     for (int64_t i = 0; limit == 0 || i < limit; i++) {
         kt_host_batch batch;
+        double asked = loop->timed ? kt_loop_now(loop) : 0;
         kt_status status = kt_feed_next(&f->train, &batch);
         if (status != KT_OK) return status;
+        if (loop->timed) loop->waited += kt_loop_now(loop) - asked;
         if (!batch.x.data && i == 0 && again) { /* the last epoch ended exactly with the data */
             again = false;
             i--;
@@ -105,6 +107,8 @@ static kt_status run_batches(fit *f)
             break;
         }
         loop->batch = i;
+        loop->host = &batch;
+        loop->rows += batch.x.dim[0];
         if (loop->n_who[KT_ON_TRAIN_BATCH_BEGIN]) {
             kt_logs_clear(loop->empty);
             status = kt_dispatch_indexed(loop, KT_ON_TRAIN_BATCH_BEGIN, i, loop->empty);
@@ -182,7 +186,9 @@ kt_status kt_fit_with(kt_model *model, const kt_fit_config *given)
         f.loop.model = model;
         f.loop.optimizer = model->compiled->optimizer;
         f.loop.history = &model->history;
+        f.loop.feed = &f.train;
         f.loop.epochs = f.c.epochs ? f.c.epochs : 1;
+        f.loop.initial_epoch = f.c.initial_epoch;
         f.loop.steps = f.c.steps_per_epoch ? f.c.steps_per_epoch : kt_dataset_batches(f.train.data);
         f.loop.verbose = kt_resolve_verbose(kt, f.c.verbose);
         status = kt_loop_start(&f.loop, kt, f.c.callbacks, KT_MAX_CALLBACKS);

@@ -9,6 +9,7 @@
 #define KT_TRAIN_LOOP_H
 
 #include <keratin/callbacks.h>
+#include <keratin/data.h>
 
 #include "core/context.h"
 #include "train/clock.h"
@@ -49,6 +50,11 @@ struct kt_loop {
     bool stop;
     int64_t epoch, batch;      /* current */
     int64_t last_batch;        /* of the epoch or evaluation that runs; -1: not known */
+    int64_t rows;              /* trained on since the loop began; 0 in hand-written loops */
+    bool timed;                /* a callback asks for: */
+    double waited;             /* seconds spent getting batches since the loop began */
+    struct kt_feed *feed;      /* where the batches of fit come from; NULL elsewhere; and */
+    const kt_host_batch *host; /* the current one, valid in the hooks of its batch */
     kt_watcher watchers[KT_MAX_WATCHERS];
     int n_watchers;
     uint8_t who[KT_N_HOOKS][KT_MAX_WATCHERS], n_who[KT_N_HOOKS];

@@ -60,6 +60,7 @@ static void model_release(kt_context *kt, kt_object *object)
     kt_give(kt, model->compiled);
     kt_history_end(&model->history);
     kt_give(kt, model->learned);
+    kt_give(kt, model->json);
     kt_give(kt, model);
 }
 

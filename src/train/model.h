@@ -28,7 +28,7 @@ typedef struct kt_compiled_metric {
 typedef struct kt_compiled {
     kt_optimizer *optimizer;
     kt_loss_spec loss;       /* cls NULL: by name (needs shapes), by function, or none */
-    const char *loss_name;
+    const char *loss_name;   /* as it was given; NULL: by function or by object */
     kt_loss_fn loss_fn;
     kt_compiled_metric metrics[KT_MAX_COMPILED];
     int n_metrics;
@@ -57,6 +57,7 @@ struct kt_model {
     kt_tensor **learned;     /* the trainable variables that the recorded steps know */
     size_t n_learned, learned_capacity;
     bool running;            /* inside fit, evaluate or predict: the model may not be changed */
+    char *json;              /* kt_model_json's latest */
 };
 
 /* A tensor without a value: for calls that only ask for shapes. `name` interned. */
@@ -79,6 +80,16 @@ kt_metric *kt_compiled_metric_named(kt_model *model, const char *label);
 
 /* ---- models as layers ---- */
 extern const kt_layer_class kt_sequential_class, kt_functional_class;
+
+typedef struct kt_sequential {
+    bool known;              /* the chain began with a description of its input: */
+    kt_desc input;           /* batch size KT_SYMBOL_BATCH */
+    const char *input_name;  /* NULL: not named yet */
+} kt_sequential;
+
+kt_sequential *kt_sequential_of(const kt_layer *layer); /* NULL for another class */
+/* "input_layer_1": a chain has its Input in Keras also where none was described; counted when first asked for. */
+const char *kt_sequential_input_name(kt_layer *layer);
 
 typedef struct kt_graph_step { /* Functional: one layer's call, or one op between layers */
     kt_layer *layer;      /* NULL: an op */

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* train/numbers.c: see numbers.h.
  *
- * The digits come from the C library; only the mark between them may differ from place to place, and is replaced. Two
- * calls within one number see the same locale unless the host changes it in another thread at that moment, in which
- * case a value is printed with more digits than needed, nothing worse.
+ * The digits come from the C library; only the mark between them may differ from place to place, and is replaced.
  */
 #include "train/numbers.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "base/repr.h"
 
 /* Copies a printed number; whatever stands between its digits as decimal mark becomes a point. */
 static void plain(kt_text *text, const char *number)
@@ -54,31 +52,9 @@ void kt_text_scientific(kt_text *text, double value, int decimals)
 
 void kt_text_repr(kt_text *text, double value)
 {
-    char buffer[64];
-    if (odd(text, value)) return;
-    for (int digits = 0; digits < 17; digits++) {
-        snprintf(buffer, sizeof buffer, "%.*e", digits, value);
-        if (strtod(buffer, NULL) == value) break;
-    }
-    /* d.ddddde+xx -> digits and exponent, laid out as Python does: exponents from -4 to 15 without one. */
-    char digit[32];
-    size_t n = 0;
-    const char *p = buffer;
-    for (; *p && *p != 'e'; p++)
-        if (*p >= '0' && *p <= '9' && n < sizeof digit - 1) digit[n++] = *p;
-    digit[n] = 0;
-    int exponent = *p ? atoi(p + 1) : 0;
-    if (signbit(value)) kt_text_add(text, "-");
-    if (exponent < -4 || exponent >= 16) {
-        kt_text_add(text, "%c", digit[0]);
-        if (n > 1) kt_text_add(text, ".%s", digit + 1);
-        kt_text_add(text, "e%c%02d", exponent < 0 ? '-' : '+', exponent < 0 ? -exponent : exponent);
-    } else if (exponent < 0) {
-        kt_text_add(text, "0.%.*s%s", -exponent - 1, "0000", digit);
-    } else {
-        for (int i = 0; i <= exponent; i++) kt_text_add(text, "%c", (size_t)i < n ? digit[i] : '0');
-        kt_text_add(text, ".%s", (size_t)exponent + 1 < n ? digit + exponent + 1 : "0");
-    }
+    char digits[KT_REPR_BYTES];
+    kt_repr_double(value, digits);
+    kt_text_add(text, "%s", digits);
 }
 
 void kt_text_thousands(kt_text *text, int64_t value)

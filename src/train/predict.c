@@ -146,7 +146,7 @@ static kt_recorded *into_step(kt_model *model, int64_t rows, const float *from, 
             return model->into = r;
     kt_host_batch batch = { .index = 0 };
     if (shape_rows(model, rows, from_count, from, &batch.x) != KT_OK) return NULL;
-    kt_recorded *r = kt_step_record(model, KT_STEP_INTO, &batch, false);
+    kt_recorded *r = kt_step_record(model, KT_STEP_INTO, &batch, 0);
     if (!r) return NULL;
     r->from_count = from_count;
     r->to_count = to_count;

@@ -10,6 +10,7 @@
 #include <keratin/ops.h>
 
 #include "train/step.h"
+#include "train/summary.h"
 
 int kt_results_count(const kt_model *model)
 {
@@ -45,7 +46,9 @@ static kt_status read_eagerly(kt_model *model, double *values)
     uint64_t step = kt->random_step;
     kt_scope *scope = kt_scope_begin(kt);
     if (!scope) return kt->status;
+    kt_outlet_state state = kt_outlet_record(kt, 0, false); /* who reads results looks at no summaries */
     int n = kt_results_record(model, results);
+    kt_outlet_recorded(kt, state);
     for (int i = 0; i < n; i++) values[i] = kt_item(results[i]);
     kt_scope_end(kt, scope);
     kt->random_step = step;
@@ -69,7 +72,9 @@ kt_status kt_results_read(kt_model *model, double *values)
     if (!model->results) {
         kt_tensor *results[KT_MAX_RESULTS];
         if (kt_capture_begin(kt) != KT_OK) return kt->status;
+        kt_outlet_state state = kt_outlet_record(kt, 0, true);
         int n = kt_results_record(model, results);
+        kt_outlet_recorded(kt, state);
         model->results = kt_capture_end(kt, results, n);
         if (!model->results) return kt->status;
     }

@@ -6,6 +6,8 @@
  * first call. A chain with a layer that cannot be made is no model: the error is the context's, and what was made is
  * freed.
  */
+#include <string.h>
+
 #include "train/model.h"
 
 static kt_tensor *sequential_call(kt_layer *self, kt_tensor *x)
@@ -16,6 +18,26 @@ static kt_tensor *sequential_call(kt_layer *self, kt_tensor *x)
 
 const kt_layer_class kt_sequential_class = { .name = "Sequential", .call = sequential_call };
 
+kt_sequential *kt_sequential_of(const kt_layer *layer)
+{
+    return kt_layer_class_of(layer) == &kt_sequential_class ? layer->state : NULL;
+}
+
+const char *kt_sequential_input_name(kt_layer *layer)
+{
+    kt_sequential *s = kt_sequential_of(layer);
+    if (s && !s->input_name) s->input_name = kt_nn_name(kt_layer_context(layer), kt_input_class.name);
+    return s ? s->input_name : NULL;
+}
+
+/* What the description of an input calls it; NULL: nothing. */
+static const char *given_name(const kt_layer_spec *input)
+{
+    kt_input_config config;
+    memcpy(&config, &input->config, sizeof config);
+    return config.name;
+}
+
 /* The input that the first layer tells of, if it does. */
 static bool input_of(const kt_layer *layer, kt_desc *desc)
 {
@@ -24,15 +46,16 @@ static bool input_of(const kt_layer *layer, kt_desc *desc)
         *desc = functional->inputs[0];
         return true;
     }
-    if (kt_layer_class_of(layer) == &kt_sequential_class && layer->state) {
-        *desc = *(const kt_desc *)layer->state;
+    const kt_sequential *sequential = kt_sequential_of(layer);
+    if (sequential && sequential->known) {
+        *desc = sequential->input;
         return true;
     }
     return kt_layer_input(layer, KT_SYMBOL_BATCH, desc);
 }
 
-/* Adds the layers to the root. *known: the input has been described. */
-static kt_status add_layers(kt_layer *root, const kt_layer_spec *layers, size_t count, bool *known, kt_desc *input)
+/* Adds the layers to the root. */
+static kt_status add_layers(kt_layer *root, kt_sequential *s, const kt_layer_spec *layers, size_t count)
 {
     kt_context *kt = kt_layer_context(root);
     const char *name = kt_layer_name(root);
@@ -45,13 +68,14 @@ static kt_status add_layers(kt_layer *root, const kt_layer_spec *layers, size_t 
                                   "expected the input description as the first layer, got it as layer %zu; move it "
                                   "to the front",
                                   i);
-            *known = true;
-            *input = desc;
+            s->known = true;
+            s->input = desc;
+            if (given_name(&layers[i])) s->input_name = kt_intern(kt, given_name(&layers[i]));
             continue;
         }
         kt_layer *layer = kt_layer_add(root, layers[i]);
         if (!layer) return kt->status;
-        if (!*known && kt_layer_children(root) == 1) *known = input_of(layer, input);
+        if (!s->known && kt_layer_children(root) == 1) s->known = input_of(layer, &s->input);
     }
     return kt->status;
 }
@@ -65,18 +89,13 @@ kt_model *kt_sequential_new(kt_context *kt, const kt_layer_spec *layers, size_t 
         return NULL;
     }
     kt_layer *root = kt_layer_new(kt, (kt_layer_spec){ .cls = &kt_sequential_class });
-    if (!root) return NULL;
-    kt_desc input;
-    bool known = false;
+    kt_sequential *s = root ? kt_layer_state(root, sizeof *s) : NULL;
     kt_model *model = NULL;
-    if (add_layers(root, layers, count, &known, &input) == KT_OK) {
-        kt_desc *told = known ? kt_layer_state(root, sizeof *told) : NULL; /* for a chain that this one is nested in */
-        if (told) *told = input;
+    if (s && add_layers(root, s, layers, count) == KT_OK && (!s->known || kt_sequential_input_name(root)))
         model = kt_model_from(kt, root);
-    }
     if (!model) {
         kt_layer_free(root);
-    } else if (known && kt_model_prepare(model, &input) != KT_OK) {
+    } else if (s->known && kt_model_prepare(model, &s->input) != KT_OK) {
         kt_model_free(model);
         model = NULL;
     }

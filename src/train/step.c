@@ -11,7 +11,7 @@
 
 #include <keratin/ops.h>
 
-#include "train/summary.h"
+#include "train/watch.h"
 
 /* ---- what a step records ---- */
 
@@ -35,6 +35,15 @@ static kt_tensor *forward(kt_model *model, kt_tensor *x, bool training)
     return y;
 }
 
+/* The name of the loss, as a place of summaries and of its term. */
+static const char *loss_name(const kt_compiled *c)
+{
+    kt_loss_config config = { .name = NULL };
+    if (c->loss_fn || !c->loss.cls) return "loss";
+    memcpy(&config, &c->loss.config, sizeof config);
+    return config.name && config.name[0] ? config.name : c->loss.cls->short_name;
+}
+
 static kt_tensor *total_loss(kt_model *model, kt_tensor *y, kt_tensor *pred, kt_tensor *weight)
 {
     kt_context *kt = model->kt;
@@ -47,17 +56,22 @@ static kt_tensor *total_loss(kt_model *model, kt_tensor *y, kt_tensor *pred, kt_
                     kt_model_name(model));
             return NULL;
         }
+        kt_outlet_place(kt, loss_name(c));
         loss = kt_loss_of(kt, &c->loss, c->loss_fn, y, pred, weight);
+        kt_outlet_place(kt, NULL);
         if (!loss) return NULL;
         if (kt_rank(loss) > 0) loss = kt_mean(loss);
         loss = as_data(kt, loss);
+        kt_watch_loss(kt, loss_name(c), loss);
     }
     if (!loss && !extra)
         kt_fail(kt, KT_ERR_VALUE,
                 "%s: there is nothing to train on: expected a loss in kt_compile, a regularizer or kt_add_loss in a "
                 "layer",
                 kt_model_name(model));
-    return !loss ? extra : extra ? kt_add(loss, extra) : loss;
+    loss = !loss ? extra : extra ? kt_add(loss, extra) : loss;
+    kt_watch_loss(kt, "total", loss);
+    return loss;
 }
 
 static void track(kt_model *model, kt_tensor *loss, kt_tensor *x)
@@ -72,12 +86,16 @@ static void track(kt_model *model, kt_tensor *loss, kt_tensor *x)
 static void update_metrics(kt_model *model, kt_tensor *y, kt_tensor *pred, kt_tensor *weight)
 {
     kt_compiled *c = model->compiled;
-    for (int i = 0; i < c->n_metrics && y; i++)
+    for (int i = 0; i < c->n_metrics && y; i++) {
+        kt_outlet_place(model->kt, c->metrics[i].label);
         if (kt_metric_update(c->metrics[i].metric, y, pred, c->metrics[i].weighted ? weight : NULL) != KT_OK) return;
+    }
+    kt_outlet_place(model->kt, NULL);
 }
 
 /* Records one step; the prediction, or NULL and the context's error. */
-static kt_tensor *record(kt_model *model, kt_step_kind kind, kt_tensor *x, kt_tensor *y, kt_tensor *weight)
+static kt_tensor *record(kt_model *model, kt_step_kind kind, kt_tensor *x, kt_tensor *y, kt_tensor *weight,
+                         unsigned looks)
 {
     kt_context *kt = model->kt;
     x = as_data(kt, x);
@@ -89,6 +107,7 @@ static kt_tensor *record(kt_model *model, kt_step_kind kind, kt_tensor *x, kt_te
     if (weight) weight = kt_cast(weight, kt->config.floatx);
     kt_tensor *loss = total_loss(model, y, pred, weight);
     if (!loss) return NULL;
+    if (looks & KT_LOOK_LOSS) kt_watch_value(kt, loss);
     track(model, loss, x);
     if (kind == KT_STEP_TRAIN) {
         kt_tensors variables = kt_trainable(model);
@@ -178,7 +197,7 @@ static void forget_oldest(kt_model *model)
     kt_give(model->kt, oldest);
 }
 
-kt_recorded *kt_step_record(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, bool summaries)
+kt_recorded *kt_step_record(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, unsigned looks)
 {
     kt_context *kt = model->kt;
     if (kt_step_prepare(model, kind, batch) != KT_OK) return NULL;
@@ -187,19 +206,19 @@ kt_recorded *kt_step_record(kt_model *model, kt_step_kind kind, const kt_host_ba
     bool predicts = kind == KT_STEP_PREDICT || kind == KT_STEP_INTO;
     r->kind = kind;
     r->results = model->looking && !predicts;
-    r->summaries = summaries;
+    r->looks = looks;
     r->x = desc_of(&batch->x);
     r->y = desc_of(&batch->y);
     r->weight = desc_of(&batch->sample_weight);
     if (kt_capture_begin(kt) == KT_OK) {
-        kt_outlet_state state = kt_outlet_record(kt, summaries);
+        kt_outlet_state state = kt_outlet_record(kt, looks, true);
         kt_tensor *x = kt_capture_input(kt, &r->x);
         kt_tensor *y = batch->y.data ? kt_capture_input(kt, &r->y) : NULL;
         kt_tensor *weight = batch->sample_weight.data ? kt_capture_input(kt, &r->weight) : NULL;
-        kt_tensor *wanted[KT_MAX_RESULTS] = { record(model, kind, x, y, weight) };
+        kt_tensor *wanted[KT_MAX_RESULTS] = { record(model, kind, x, y, weight, looks) };
         bool good = wanted[0] != NULL;
         int n = predicts ? 1 : good && r->results ? kt_results_record(model, wanted) : 0;
-        r->any_summaries = kt_outlet_recorded(kt, state) && kt->summary;
+        r->nothing_named = kt_outlet_recorded(kt, state) && kt->summary;
         if (good) r->program = kt_capture_end(kt, wanted, n);
         else kt_capture_abandon(kt);
     }
@@ -215,19 +234,20 @@ kt_recorded *kt_step_record(kt_model *model, kt_step_kind kind, const kt_host_ba
     return r;
 }
 
-static bool fits(const kt_recorded *r, kt_step_kind kind, const kt_host_batch *b, bool summaries)
+static bool fits(const kt_recorded *r, kt_step_kind kind, const kt_host_batch *b, unsigned looks)
 {
-    return r->kind == kind && (r->summaries == summaries || r->any_summaries) && kt_same_array(&b->x, &r->x) &&
+    unsigned all_the_same = r->nothing_named ? (unsigned)KT_LOOK_LAYERS : 0;
+    return r->kind == kind && (r->looks | all_the_same) == (looks | all_the_same) && kt_same_array(&b->x, &r->x) &&
            kt_same_array(&b->y, &r->y) && kt_same_array(&b->sample_weight, &r->weight);
 }
 
-static kt_recorded *find(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, bool summaries)
+static kt_recorded *find(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, unsigned looks)
 {
     bool results = model->looking && kind != KT_STEP_PREDICT;
     kt_recorded *r = model->last;
-    if (r && r->results == results && fits(r, kind, batch, summaries)) return r;
-    for (r = model->recorded; r && !(r->results == results && fits(r, kind, batch, summaries));) r = r->next;
-    if (!r) r = kt_step_record(model, kind, batch, summaries);
+    if (r && r->results == results && fits(r, kind, batch, looks)) return r;
+    for (r = model->recorded; r && !(r->results == results && fits(r, kind, batch, looks));) r = r->next;
+    if (!r) r = kt_step_record(model, kind, batch, looks);
     return model->last = r;
 }
 
@@ -235,7 +255,7 @@ static kt_recorded *find(kt_model *model, kt_step_kind kind, const kt_host_batch
 
 /* With run_eagerly, or to know a shape: recorded and run in a scope of its own. `to` takes the prediction, may be
  * NULL. */
-static kt_status run_eagerly(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, bool summaries, void *to,
+static kt_status run_eagerly(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, unsigned looks, void *to,
                              int64_t count)
 {
     kt_context *kt = model->kt;
@@ -244,11 +264,11 @@ static kt_status run_eagerly(kt_model *model, kt_step_kind kind, const kt_host_b
     kt_scope *scope = kt_scope_begin(kt);
     if (!scope) return kt->status;
     kt->captures++; /* layers number their calls anew, as for a step that is recorded once */
-    kt_outlet_state state = kt_outlet_record(kt, summaries);
+    kt_outlet_state state = kt_outlet_record(kt, looks, false);
     kt_tensor *x = kt_constant_borrow(kt, batch->x);
     kt_tensor *y = batch->y.data ? kt_constant_borrow(kt, batch->y) : NULL;
     kt_tensor *weight = batch->sample_weight.data ? kt_constant_borrow(kt, batch->sample_weight) : NULL;
-    kt_tensor *pred = record(model, kind, x, y, weight);
+    kt_tensor *pred = record(model, kind, x, y, weight, looks);
     kt_outlet_recorded(kt, state);
     if (pred && to) kt_read(pred, to, kt->config.floatx, count);
     kt_scope_end(kt, scope);
@@ -256,9 +276,9 @@ static kt_status run_eagerly(kt_model *model, kt_step_kind kind, const kt_host_b
     return kt->status;
 }
 
-static kt_status run_recorded(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, bool summaries)
+static kt_status run_recorded(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, unsigned looks)
 {
-    kt_recorded *r = find(model, kind, batch, summaries);
+    kt_recorded *r = find(model, kind, batch, looks);
     if (!r) return model->kt->status;
     const void *inputs[3] = { batch->x.data };
     int n = 1;
@@ -272,12 +292,13 @@ static kt_status run_recorded(kt_model *model, kt_step_kind kind, const kt_host_
 kt_status kt_step_run(kt_model *model, kt_step_kind kind, const kt_host_batch *batch)
 {
     kt_context *kt = model->kt;
-    bool summaries = kt->summary && kt_outlet_looks(kt), training = kind == KT_STEP_TRAIN;
+    bool training = kind == KT_STEP_TRAIN;
+    unsigned looks = kt_outlet_looks(kt) & (training ? ~0u : (unsigned)KT_LOOK_LAYERS);
     model->steps++;
     model->fresh = false;
     if (training && kt_optimizer_before_step(model->compiled->optimizer) != KT_OK) return kt->status;
-    kt_status status = kt->config.run_eagerly ? run_eagerly(model, kind, batch, summaries, NULL, 0)
-                                              : run_recorded(model, kind, batch, summaries);
+    kt_status status = kt->config.run_eagerly ? run_eagerly(model, kind, batch, looks, NULL, 0)
+                                              : run_recorded(model, kind, batch, looks);
     if (status != KT_OK && training) kt_optimizer_step_failed(model->compiled->optimizer);
     return status;
 }
@@ -298,7 +319,7 @@ kt_status kt_step_output(kt_model *model, const kt_host_batch *batch, kt_desc *o
         return KT_OK;
     }
     model->fresh = false;
-    kt_recorded *r = find(model, KT_STEP_PREDICT, batch, false);
+    kt_recorded *r = find(model, KT_STEP_PREDICT, batch, 0);
     if (!r) return kt->status;
     *out = *kt_program_desc(r->program, 0);
     return KT_OK;
@@ -307,9 +328,9 @@ kt_status kt_step_output(kt_model *model, const kt_host_batch *batch, kt_desc *o
 kt_status kt_step_predict(kt_model *model, const kt_host_batch *batch, void *to, int64_t count)
 {
     kt_context *kt = model->kt;
-    if (kt->config.run_eagerly) return run_eagerly(model, KT_STEP_PREDICT, batch, false, to, count);
+    if (kt->config.run_eagerly) return run_eagerly(model, KT_STEP_PREDICT, batch, 0, to, count);
     model->fresh = false; /* model->last becomes another */
-    kt_recorded *r = find(model, KT_STEP_PREDICT, batch, false);
+    kt_recorded *r = find(model, KT_STEP_PREDICT, batch, 0);
     if (!r) return kt->status;
     kt_status status = kt_program_run(r->program, &batch->x.data, false);
     return status == KT_OK ? kt_program_read(r->program, 0, to, kt->config.floatx, count) : status;

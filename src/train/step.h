@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* train/step.h: one training, test or prediction step: recorded once per shape, then run again and again.
  *
- * The key of a recorded step is its kind, the descriptions of x, y and weight, whether summaries inside layers are
- * wanted, and whether it gives its results. A step is recorded anew when the set of trainable variables changes or
+ * The key of a recorded step is its kind, the descriptions of x, y and weight, what is looked at in it (summary.h:
+ * kt_look), and whether it gives its results. A step is recorded anew when the set of trainable variables changes or
  * compile is called. Metric results are no part of a step, they are computed when somebody looks (kt_results_read),
  * until somebody has looked after three steps in a row: then the steps give them along. With run_eagerly nothing is
  * kept; each step is recorded and run.
@@ -19,7 +19,8 @@ struct kt_recorded {
     kt_recorded *next;
     kt_step_kind kind;
     bool results;                  /* its wanted values are loss and metrics */
-    bool summaries, any_summaries; /* any: no layer names a summary, so it serves both cases */
+    unsigned looks;                /* kt_look */
+    bool nothing_named;            /* no layer names a summary, so it serves with KT_LOOK_LAYERS and without */
     kt_desc x, y, weight;          /* dtype KT_DTYPE_DEFAULT: absent */
     kt_program *program;
     int64_t from_count, to_count;  /* KT_STEP_INTO: floats in and out */
@@ -32,7 +33,7 @@ kt_status kt_steps_check(kt_model *model);
 
 /* Everything a step needs that cannot be made while it is recorded: weights, slots, metrics chosen by shapes. */
 kt_status kt_step_prepare(kt_model *model, kt_step_kind kind, const kt_host_batch *batch);
-kt_recorded *kt_step_record(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, bool summaries);
+kt_recorded *kt_step_record(kt_model *model, kt_step_kind kind, const kt_host_batch *batch, unsigned looks);
 
 /* Runs one step on this batch; records it first if it is new. */
 kt_status kt_step_run(kt_model *model, kt_step_kind kind, const kt_host_batch *batch);

@@ -2,10 +2,14 @@
 /* train/summary.c: the bridge between tensors and the event writer; see summary.h.
  *
  * A summary is an observation of the graph: when its value is known it is delivered here and written. Histograms are
- * counted in the plan, as an op, so only 30 rows travel. A log that cannot be written never stops anything: the
- * writer counts what it drops.
+ * counted in the plan, as an op, so only 30 rows travel; of pictures and clips only those that will be written do. A
+ * log that cannot be written never stops anything: the writer counts what it drops.
+ *
+ * How a picture is written does not fit into an observation, which carries one pointer: it is kept in a short list of
+ * distinct ways (kt_media), which lasts as long as the outlet. Texts have no tensor: where a step is recorded to be
+ * replayed, a constant is observed in their stead.
  */
-#include "train/summary.h"
+#include "train/watch.h"
 
 #include <string.h>
 
@@ -14,45 +18,65 @@
 #include "graph/record.h"
 #include "ops/ops.h"
 
-struct kt_writer {
-    kt_object object;
-    kt_context *kt;
-    kt_events *events;
+struct kt_media {
+    kt_media *next;
+    kt_outlet *outlet;
+    kt_writer *writer; /* NULL: the outlet's run */
+    const char *text;  /* interned; NULL: pictures or clips */
+    kt_image_scaling scaling;
+    bool scale_each;
+    int64_t columns, max_outputs, rate; /* rate 0: pictures */
 };
 
-enum { MAX_TAG = 1024 };
+enum { DEFAULT_OUTPUTS = 3 };
 
 /* ---- the outlet ---- */
 
 static void outlet_release(kt_context *kt, kt_object *object)
 {
+    kt_outlet *outlet = (kt_outlet *)object;
+    for (kt_media *m = outlet->media; m;) {
+        kt_media *next = m->next;
+        kt_give(kt, m);
+        m = next;
+    }
+    kt_nn *nn = kt->nn;
+    if (nn && nn->watch == &outlet->hooks) nn->watch = NULL;
     kt->summary = NULL;
-    kt_give(kt, object);
+    kt_give(kt, outlet->given);
+    kt_give(kt, outlet);
 }
 
 kt_outlet *kt_outlet_of(kt_context *kt)
 {
     if (kt->summary) return kt->summary;
+    if (!kt_nn_of(kt)) return NULL; /* made first, so that it dies after the outlet */
     kt_outlet *outlet = kt_take_zeroed(kt, 1, sizeof *outlet);
     if (!outlet) return NULL;
     outlet->kt = kt;
+    outlet->hooks = kt_watch_hooks(outlet);
     kt_own(kt, &outlet->object, outlet_release);
     return kt->summary = outlet;
 }
 
-bool kt_outlet_looks(const kt_context *kt)
+unsigned kt_outlet_looks(const kt_context *kt)
 {
     const kt_outlet *outlet = kt->summary;
-    return outlet && outlet->open && outlet->events;
+    if (!outlet) return 0;
+    return outlet->watch | (outlet->open && outlet->events ? (unsigned)KT_LOOK_LAYERS : 0);
 }
 
-kt_outlet_state kt_outlet_record(kt_context *kt, bool summaries)
+kt_outlet_state kt_outlet_record(kt_context *kt, unsigned looks, bool capture)
 {
     kt_outlet *outlet = kt->summary;
-    if (!outlet) return (kt_outlet_state){ false, false, 0 };
-    kt_outlet_state before = { outlet->open, outlet->replayed, outlet->named };
-    outlet->open = summaries;
+    if (!outlet) return (kt_outlet_state){ .named = 0 };
+    kt_outlet_state before = { outlet->open, outlet->replayed, outlet->capturing, outlet->active, outlet->named };
+    outlet->open = looks & KT_LOOK_LAYERS;
     outlet->replayed = true;
+    outlet->capturing = capture;
+    outlet->active = looks & KT_LOOK_WATCH;
+    outlet->shown = NULL;
+    ((kt_nn *)kt->nn)->watch = outlet->active ? &outlet->hooks : NULL;
     return before;
 }
 
@@ -62,7 +86,49 @@ bool kt_outlet_recorded(kt_context *kt, kt_outlet_state before)
     if (!outlet) return true;
     outlet->open = before.open;
     outlet->replayed = before.replayed;
+    outlet->capturing = before.capturing;
+    outlet->active = before.active;
+    outlet->place = NULL;
+    ((kt_nn *)kt->nn)->watch = outlet->active ? &outlet->hooks : NULL;
     return outlet->named == before.named;
+}
+
+/* ---- tags ---- */
+
+static void begin_tags(kt_outlet *outlet)
+{
+    outlet->n_given = 0;
+    outlet->given_step = outlet->kt->random_step;
+    outlet->given_captures = outlet->kt->captures;
+}
+
+void kt_outlet_tag(kt_outlet *outlet, kt_text *tag)
+{
+    kt_context *kt = outlet->kt;
+    if (outlet->given_step != kt->random_step || outlet->given_captures != kt->captures) begin_tags(outlet);
+    uint64_t hash = kt_hash_bytes(tag->at, tag->length, 0);
+    size_t i = 0;
+    while (i < outlet->n_given && outlet->given[i].hash != hash) i++;
+    if (i < outlet->n_given) {
+        kt_text_add(tag, "_%u", (unsigned)outlet->given[i].times++);
+        return;
+    }
+    if (!kt_grow(&kt->heap, &outlet->given, &outlet->given_capacity, i + 1, sizeof *outlet->given)) return;
+    outlet->given[i] = (kt_tag_given){ hash, 1 };
+    outlet->n_given++;
+}
+
+/* "path/name", and whether somebody wants it. */
+static bool tag_of(kt_outlet *outlet, const char *name, char *buffer, kt_text *tag)
+{
+    const kt_context *kt = outlet->kt;
+    outlet->named++;
+    if (!outlet->open || kt->symbolic) return false;
+    const char *place = kt->frame.path[0] ? kt->frame.path : outlet->place ? outlet->place : "";
+    *tag = kt_text_in(buffer, KT_MAX_TAG + 1);
+    kt_text_add(tag, place[0] ? "%s/%s" : "%s%s", place, name && name[0] ? name : "summary");
+    kt_outlet_tag(outlet, tag);
+    return outlet->replayed || outlet->writer;
 }
 
 /* ---- deliveries ---- */
@@ -92,9 +158,65 @@ static void deliver_to_outlet(void *user, const char *tag, int64_t step, const k
     write_value(outlet->events, tag, outlet->step, desc, data);
 }
 
+static void deliver_watched(void *user, const char *tag, int64_t step, const kt_desc *desc, const void *data)
+{
+    const kt_outlet *outlet = user;
+    (void)step;
+    write_value(outlet->events, tag, outlet->watch_step, desc, data);
+}
+
 static void deliver_to_writer(void *user, const char *tag, int64_t step, const kt_desc *desc, const void *data)
 {
     write_value(((const kt_writer *)user)->events, tag, step, desc, data);
+}
+
+static void deliver_media(void *user, const char *tag, int64_t step, const kt_desc *desc, const void *data)
+{
+    const kt_media *m = user;
+    kt_events *events = m->writer ? m->writer->events : m->outlet->events;
+    if (!events) return;
+    if (!m->writer) step = m->outlet->step;
+    if (m->text) {
+        kt_events_text(events, tag, m->text, step);
+    } else if (m->rate) {
+        kt_audio audio = { .samples = data,
+                           .clips = desc->dim[0],
+                           .frames = desc->dim[1],
+                           .channels = desc->dim[2],
+                           .rate = m->rate,
+                           .max_outputs = desc->dim[0] };
+        kt_events_audio(events, tag, &audio, step);
+    } else {
+        kt_images images = { .count = desc->dim[0],
+                             .height = desc->dim[1],
+                             .width = desc->dim[2],
+                             .channels = desc->dim[3],
+                             .scaling = m->scaling,
+                             .scale_each = m->scale_each,
+                             .columns = m->columns,
+                             .max_outputs = desc->dim[0] };
+        if (desc->dtype == KT_UINT8) images.u8 = data;
+        else images.f32 = data;
+        kt_events_image(events, tag, &images, step);
+    }
+}
+
+/* ---- one value ---- */
+
+static kt_status observe(kt_outlet *outlet, kt_writer *writer, const char *tag, kt_tensor *x, int64_t step)
+{
+    if (!x) return outlet ? outlet->kt->status : writer->kt->status;
+    return writer ? kt_observe(x, deliver_to_writer, writer, tag, step)
+                  : kt_observe(x, deliver_to_outlet, outlet, tag, step);
+}
+
+static kt_tensor *shape_fail(kt_tensor *x, const char *what, const char *expected)
+{
+    char dims[128];
+    kt_text text = kt_text_in(dims, sizeof dims);
+    kt_text_desc(&text, kt_desc_of(x));
+    kt_fail_at(kt_context_of(x), KT_ERR_SHAPE, what, "expected %s, got shape %s", expected, dims);
+    return NULL;
 }
 
 /* One element, as rank 0 of its own type. */
@@ -109,29 +231,153 @@ static kt_tensor *as_scalar(kt_tensor *x, const char *what)
     return NULL;
 }
 
-static void name_summary(const char *name, kt_tensor *x, bool histogram)
+kt_status kt_show_scalar(kt_outlet *outlet, kt_writer *writer, const char *tag, kt_tensor *x, int64_t step)
 {
-    kt_context *kt = kt_context_of(x);
-    kt_outlet *outlet = kt ? kt->summary : NULL;
-    if (!outlet || kt->status != KT_OK) return;
-    outlet->named++;
-    if (!outlet->open || kt->symbolic) return;
-    char tag[MAX_TAG + 1];
-    kt_text text = kt_text_in(tag, sizeof tag);
-    kt_text_add(&text, kt->frame.path[0] ? "%s/%s" : "%s%s", kt->frame.path, name && name[0] ? name : "summary");
-    kt_tensor *value = histogram ? kt_histogram(x) : as_scalar(x, "summary_scalar");
-    if (outlet->replayed) kt_observe(value, deliver_to_outlet, outlet, tag, outlet->step);
-    else if (outlet->writer) kt_observe(value, deliver_to_writer, outlet->writer, tag, outlet->step);
+    return observe(outlet, writer, tag, x ? as_scalar(x, writer ? "write_scalar" : "summary_scalar") : NULL, step);
 }
+
+kt_status kt_show_histogram(kt_outlet *outlet, kt_writer *writer, const char *tag, kt_tensor *x, int64_t step)
+{
+    return observe(outlet, writer, tag, x ? kt_histogram(x) : NULL, step);
+}
+
+void kt_show_watched_scalar(kt_outlet *outlet, const char *tag, kt_tensor *x)
+{
+    kt_observe(x, deliver_watched, outlet, tag, 0);
+}
+
+void kt_show_watched_histogram(kt_outlet *outlet, const char *tag, kt_tensor *x)
+{
+    kt_observe(kt_histogram(x), deliver_watched, outlet, tag, 0);
+}
+
+/* The way `like`, kept. NULL and the context's error when memory is short. */
+static kt_media *media_of(kt_outlet *outlet, const kt_media *like)
+{
+    for (kt_media *m = outlet->media; m; m = m->next)
+        if (m->writer == like->writer && m->text == like->text && m->scaling == like->scaling &&
+            m->scale_each == like->scale_each && m->columns == like->columns && m->rate == like->rate)
+            return m;
+    kt_media *m = kt_take_zeroed(outlet->kt, 1, sizeof *m);
+    if (!m) return NULL;
+    *m = *like;
+    m->outlet = outlet;
+    m->next = outlet->media;
+    return outlet->media = m;
+}
+
+/* The first rows of x that will be written, as bytes or float32. */
+static kt_tensor *first_rows(kt_tensor *x, int64_t most)
+{
+    const kt_desc *desc = kt_desc_of(x);
+    kt_shape start = { desc->rank, { 0 } }, size = kt_shape_of(desc);
+    if (most > 0 && size.dim[0] > most) size.dim[0] = most;
+    if (size.dim[0] != desc->dim[0]) x = kt_slice(x, start, size);
+    return !x || kt_dtype_of(x) == KT_FLOAT32 || kt_dtype_of(x) == KT_UINT8 ? x : kt_cast(x, KT_FLOAT32);
+}
+
+kt_status kt_show_image(kt_outlet *outlet, kt_writer *writer, const char *tag, const kt_image_summary *image,
+                        int64_t step)
+{
+    kt_tensor *x = image->x;
+    const char *what = writer ? "write_image" : "summary_image";
+    if (!x) return outlet->kt->status;
+    const kt_desc *desc = kt_desc_of(x);
+    if (desc->rank != 4 || desc->dim[3] < 1 || desc->dim[3] > 4)
+        shape_fail(x, what, "pictures (batch, height, width, channels) with 1 to 4 channels; use kt_reshape");
+    if (image->max_outputs < 0 || image->columns < 0)
+        kt_fail_at(outlet->kt, KT_ERR_VALUE, what, "expected max_outputs and columns of 0 or more, got %lld and %lld",
+                   (long long)image->max_outputs, (long long)image->columns);
+    if (outlet->kt->status != KT_OK) return outlet->kt->status;
+    kt_media *media = media_of(outlet, &(kt_media){ .writer = writer,
+                                                    .scaling = image->scaling,
+                                                    .scale_each = image->scale_each,
+                                                    .columns = image->columns });
+    x = first_rows(x, image->max_outputs ? image->max_outputs : image->columns ? 0 : DEFAULT_OUTPUTS);
+    return media && x ? kt_observe(x, deliver_media, media, tag, step) : outlet->kt->status;
+}
+
+kt_status kt_show_audio(kt_outlet *outlet, kt_writer *writer, const char *tag, kt_tensor *x, int64_t rate,
+                        int64_t max_outputs, int64_t step)
+{
+    const char *what = writer ? "write_audio" : "summary_audio";
+    if (!x) return outlet->kt->status;
+    if (kt_rank(x) != 3) shape_fail(x, what, "clips (batch, frames, channels); use kt_reshape");
+    if (rate < 1 || max_outputs < 0)
+        kt_fail_at(outlet->kt, KT_ERR_VALUE, what,
+                   "expected a rate of 1 or more samples a second and max_outputs of 0 or "
+                   "more, got %lld and %lld",
+                   (long long)rate, (long long)max_outputs);
+    if (outlet->kt->status != KT_OK) return outlet->kt->status;
+    kt_media *media = media_of(outlet, &(kt_media){ .writer = writer, .rate = rate });
+    x = first_rows(kt_dtype_of(x) == KT_FLOAT32 ? x : kt_cast(x, KT_FLOAT32),
+                   max_outputs ? max_outputs : DEFAULT_OUTPUTS);
+    return media && x ? kt_observe(x, deliver_media, media, tag, step) : outlet->kt->status;
+}
+
+/* ---- in layers ---- */
+
+/* NULL: nobody has ever looked, or there is nothing to show. */
+static kt_outlet *outlet_for(const kt_tensor *x)
+{
+    const kt_context *kt = kt_context_of(x);
+    return kt && kt->status == KT_OK ? kt->summary : NULL;
+}
+
+static kt_writer *writer_of(const kt_outlet *outlet) { return outlet->replayed ? NULL : outlet->writer; }
 
 void kt_summary_scalar(const char *name, kt_tensor *x)
 {
-    name_summary(name, x, false);
+    char buffer[KT_MAX_TAG + 1];
+    kt_text tag;
+    kt_outlet *outlet = outlet_for(x);
+    if (outlet && tag_of(outlet, name, buffer, &tag))
+        kt_show_scalar(outlet, writer_of(outlet), buffer, x, outlet->step);
 }
 
 void kt_summary_histogram(const char *name, kt_tensor *x)
 {
-    name_summary(name, x, true);
+    char buffer[KT_MAX_TAG + 1];
+    kt_text tag;
+    kt_outlet *outlet = outlet_for(x);
+    if (outlet && tag_of(outlet, name, buffer, &tag))
+        kt_show_histogram(outlet, writer_of(outlet), buffer, x, outlet->step);
+}
+
+void kt_summary_image_with(const char *name, const kt_image_summary *image)
+{
+    char buffer[KT_MAX_TAG + 1];
+    kt_text tag;
+    kt_outlet *outlet = image ? outlet_for(image->x) : NULL;
+    if (!outlet || !tag_of(outlet, name, buffer, &tag)) return;
+    kt_image_summary whole = { .size = sizeof whole };
+    memcpy(&whole, image, image->size && image->size < sizeof whole ? image->size : sizeof whole);
+    kt_show_image(outlet, writer_of(outlet), buffer, &whole, outlet->step);
+}
+
+void kt_summary_audio(const char *name, kt_tensor *x, int64_t rate, int64_t max_outputs)
+{
+    char buffer[KT_MAX_TAG + 1];
+    kt_text tag;
+    kt_outlet *outlet = outlet_for(x);
+    if (outlet && tag_of(outlet, name, buffer, &tag))
+        kt_show_audio(outlet, writer_of(outlet), buffer, x, rate, max_outputs, outlet->step);
+}
+
+void kt_summary_text(kt_context *kt, const char *name, const char *markdown)
+{
+    char buffer[KT_MAX_TAG + 1];
+    kt_text tag;
+    kt_outlet *outlet = kt && kt->status == KT_OK && markdown ? kt->summary : NULL;
+    if (!outlet || !tag_of(outlet, name, buffer, &tag)) return;
+    if (!outlet->capturing) { /* this step and no other */
+        kt_events *events = outlet->replayed ? outlet->events : outlet->writer->events;
+        kt_events_text(events, buffer, markdown, outlet->step);
+        return;
+    }
+    const char *text = kt_intern(kt, markdown);
+    kt_media *media = text ? media_of(outlet, &(kt_media){ .text = text }) : NULL;
+    if (media) kt_observe(kt_zeros(kt, KT_FLOAT32, KT_SCALAR_SHAPE), deliver_media, media, buffer, 0);
 }
 
 /* ---- files ---- */
@@ -143,122 +389,13 @@ static void *events_resize(void *old, size_t bytes, void *user)
 }
 static void events_release(void *block, void *user) { kt_heap_give(&((kt_context *)user)->heap, block); }
 
+kt_allocator kt_summary_allocator(kt_context *kt)
+{
+    return (kt_allocator){ events_allocate, events_resize, events_release, kt };
+}
+
 kt_events *kt_events_for(kt_context *kt, const char *logdir, kt_events_error *error)
 {
     memset(error, 0, sizeof *error);
-    return kt_events_open(logdir, .allocator = { events_allocate, events_resize, events_release, kt }, .error = error);
-}
-
-/* ---- hand-written loops ---- */
-
-static void writer_end(kt_writer *writer)
-{
-    kt_outlet *outlet = writer->kt->summary;
-    if (outlet && outlet->writer == writer) {
-        outlet->writer = NULL;
-        outlet->open = false;
-    }
-    kt_give(writer->kt, writer);
-}
-
-static void writer_release(kt_context *kt, kt_object *object)
-{
-    (void)kt;
-    kt_writer *writer = (kt_writer *)object;
-    kt_events_close(writer->events);
-    writer_end(writer);
-}
-
-kt_writer *kt_file_writer(kt_context *kt, const char *logdir)
-{
-    if (!kt || kt->status != KT_OK) return NULL;
-    if (!logdir || !logdir[0]) {
-        kt_fail(kt, KT_ERR_VALUE, "file_writer: expected a directory such as \"logs\", got %s",
-                logdir ? "\"\"" : "NULL");
-        return NULL;
-    }
-    kt_writer *writer = kt_take_zeroed(kt, 1, sizeof *writer);
-    if (!writer) return NULL;
-    kt_events_error error;
-    writer->kt = kt;
-    writer->events = kt_events_for(kt, logdir, &error);
-    if (!writer->events) {
-        kt_give(kt, writer);
-        kt_fail(kt, error.status ? error.status : KT_ERR_IO, "file_writer: %s", error.message);
-        return NULL;
-    }
-    kt_own(kt, &writer->object, writer_release);
-    return writer;
-}
-
-static kt_status write_tensor(kt_writer *writer, const char *tag, kt_tensor *value, int64_t step, bool histogram)
-{
-    if (!writer) return KT_ERR_VALUE;
-    kt_context *kt = writer->kt;
-    if (kt->status != KT_OK || !value) return kt->status;
-    if (!tag || !tag[0])
-        return kt_fail(kt, KT_ERR_VALUE, "write: expected a tag such as \"loss\", got %s", tag ? "\"\"" : "NULL");
-    if (kt_context_of(value) != kt)
-        return kt_fail(kt, KT_ERR_VALUE, "write: expected a tensor of the writer's context, got one of another for tag '%s'; read it with "
-                       "kt_item and use kt_write_number", tag);
-    kt_tensor *small = histogram ? kt_histogram(value) : as_scalar(value, "write_scalar");
-    return small ? kt_observe(small, deliver_to_writer, writer, tag, step) : kt->status;
-}
-
-kt_status kt_write_scalar(kt_writer *writer, const char *tag, kt_tensor *value, int64_t step)
-{
-    return write_tensor(writer, tag, value, step, false);
-}
-
-kt_status kt_write_histogram(kt_writer *writer, const char *tag, kt_tensor *value, int64_t step)
-{
-    return write_tensor(writer, tag, value, step, true);
-}
-
-kt_status kt_write_number(kt_writer *writer, const char *tag, double value, int64_t step)
-{
-    if (!writer) return KT_ERR_VALUE;
-    if (writer->kt->status != KT_OK) return writer->kt->status;
-    if (!tag || !tag[0])
-        return kt_fail(writer->kt, KT_ERR_VALUE, "write_number: expected a tag such as \"loss\", got %s",
-                       tag ? "\"\"" : "NULL");
-    kt_events_scalar(writer->events, tag, value, step); /* a full disk is counted, not an error */
-    return KT_OK;
-}
-
-kt_status kt_summaries_to(kt_context *kt, kt_writer *writer, int64_t step)
-{
-    if (!kt) return KT_ERR_VALUE;
-    if (kt->status != KT_OK) return kt->status;
-    if (!writer && !kt->summary) return KT_OK;
-    if (writer && writer->kt != kt)
-        return kt_fail(kt, KT_ERR_VALUE, "summaries_to: expected a writer of this context, got one of another; make one with kt_file_writer");
-    kt_outlet *outlet = kt_outlet_of(kt);
-    if (!outlet) return kt->status;
-    outlet->writer = writer;
-    outlet->step = step;
-    outlet->replayed = false;
-    outlet->open = writer != NULL;
-    return KT_OK;
-}
-
-kt_status kt_writer_flush(kt_writer *writer)
-{
-    return writer ? kt_events_flush(writer->events) : KT_ERR_VALUE;
-}
-
-uint64_t kt_writer_dropped(const kt_writer *writer)
-{
-    return writer ? (uint64_t)kt_events_dropped(writer->events) : 0;
-}
-
-kt_status kt_writer_close(kt_writer *writer)
-{
-    if (!writer) return KT_OK;
-    kt_context *kt = writer->kt;
-    kt_status status = kt->status == KT_OK ? kt_flush(kt) : kt->status; /* what is pending may still be written */
-    kt_status closed = kt_events_close(writer->events);
-    kt_disown(&writer->object);
-    writer_end(writer);
-    return status == KT_OK ? closed : status;
+    return kt_events_open(logdir, .allocator = kt_summary_allocator(kt), .error = error);
 }

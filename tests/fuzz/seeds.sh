@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Files to start fuzzing from: valid ones, so that the readers are entered more deeply than noise would get.
 #
-#   usage: tests/fuzz/seeds.sh FOLDER        makes FOLDER/fuzz_readers; the first byte of each file says which reader
+#   usage: tests/fuzz/seeds.sh FOLDER        makes FOLDER/fuzz_readers and FOLDER/fuzz_events; the first byte of each
+#                                            file says which reader, or how it is taken
 set -eu
 data=$(cd "$(dirname "$0")/../golden/data" && pwd)
 to=$1/fuzz_readers
@@ -20,3 +21,16 @@ printf '\001\000\000\015\001\000\000\000\001\077\200\000\000' >"$to/idx-float"
 header="{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }" # padded to 118 bytes with what stands before it
 printf '\000\223NUMPY\001\000\166\000%-117s\n\001\002\003\004\001\002\003\004\001\002\003\004\001\002\003\004\001\002\003\004\001\002\003\004' \
     "$header" >"$to/npy-float"
+
+# Logs of TensorFlow, PyTorch, tensorboardX and others: as they are, and to be changed with their checksums put right.
+logs=$(cd "$(dirname "$0")/../reader/data" && pwd)
+to=$1/fuzz_events
+mkdir -p "$to"
+n=0
+find "$logs" -name '*tfevents*' | sort | while read -r file; do
+    n=$((n + 1))
+    for way in 0 1; do
+        { printf "\\00$way" && head -c 4000 "$file"; } >"$to/log$n-$way" # the beginning shows every kind
+    done
+done
+cp "$logs/index.seed" "$to/index"

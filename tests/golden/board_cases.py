@@ -5,7 +5,8 @@ tb_*.txt: a line per point, `<run> <tag> <plugin> <step> <value>`, sorted by run
 value of a scalar is printed in full, * where it depends on time; that of a histogram is the sum of
 its counts; that of anything else is -. tb_histograms.npz: the buckets behind the histogram lines,
 (30, 3) rows of left, right, count, named `<case>_<step>_<i>`, i being the place of the tag among
-the histogram tags of tb_<case>.txt.
+the histogram tags of tb_<case>.txt. tb_images.npz: what write_images shows of weights of many
+shapes, see images().
 
 The runs are those of fit_text_run.npz, fit_mission_custom_layer.npz, fit_mission_custom_loss.npz
 and mission_custom_loop.npz; those of tb_tags_* show nothing but names."""
@@ -18,7 +19,7 @@ import numpy as np
 from keras import layers
 
 from fit_cases import small
-from goldenlib import Result, case, text_case
+from goldenlib import Result, case, rng, text_case
 from layer_cases import Scale, functional, residual, sgd
 from mission_cases import BATCH, Log, friedman, plain_net, weighted_mse
 from text_cases import SPLIT, prepared
@@ -200,3 +201,52 @@ def histograms(mode):
         for _, tag, _, step, _, array in points:
             out[f"{name}_{step}_{tags.index(tag)}"] = np.asarray(array, "float64")
     return Result({}, out)
+
+
+# Shapes that Keras's rules for pictures of weights tell apart; i and j it does not show.
+PICTURES = {"a": (3, 4, 5), "b": (2, 5, 4, 3), "c": (1, 7, 1), "d": (5, 2), "e": (2, 5), "f": (6,),
+            "g": (2, 1, 3, 4, 4), "h": (2, 3, 2, 1, 1, 1), "i": (1,), "j": (2, 2, 3, 2)}
+
+
+class Pictures(layers.Layer):
+    """A layer that has weights to be looked at, and hands on what it gets."""
+
+    def build(self, shape):
+        for name, shape in PICTURES.items():
+            self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False)
+
+    def call(self, x):
+        return x
+
+
+@case("tb_images", only="f32")
+def images(mode):
+    """w_<name>: a weight, some of it outside of 0..1. <name>_<i>: the pictures that Keras's
+    callback wrote of it, decoded, (height, width, channels)."""
+    import tensorflow as tf
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util import tensor_util
+
+    keras.backend.clear_session()
+    x, y = small("fit_text_run")
+    model = keras.Sequential([keras.Input((6,)), Pictures(name="pictures"), layers.Dense(2)])
+    draw = rng("tb_images")
+    inputs = {f"w_{name}": draw.uniform(-0.5, 1.5, shape).astype("float32")
+              for name, shape in PICTURES.items()}
+    model.layers[0].set_weights(list(inputs.values()))
+    model.compile(optimizer=keras.optimizers.SGD(learning_rate=0.05), loss="mse")
+    outputs = {}
+    with tempfile.TemporaryDirectory() as folder:
+        model.fit(x, y, epochs=1, verbose=0, callbacks=[
+            keras.callbacks.TensorBoard(folder, histogram_freq=1, write_images=True)])
+        events = EventAccumulator(os.path.join(folder, "train"), size_guidance={"tensors": 0}).Reload()
+        for name in PICTURES:
+            tag = f"sequential/pictures/{name}/image"
+            if tag not in events.Tags()["tensors"]:
+                continue
+            strings = tensor_util.make_ndarray(events.Tensors(tag)[0].tensor_proto)
+            for i, png in enumerate(strings[2:]):
+                picture = tf.io.decode_png(png).numpy()
+                assert picture.shape[:2] == (int(strings[1]), int(strings[0]))
+                outputs[f"{name}_{i}"] = picture.astype("int32")
+    return Result(inputs, outputs)

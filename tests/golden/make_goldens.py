@@ -27,7 +27,7 @@ import goldenlib
 HERE = Path(__file__).resolve().parent
 MODULES = ("mission_cases", "layer_cases", "loss_cases", "optimizer_cases", "value_cases",
            "fit_cases", "ops_cases", "text_cases",
-           "board_cases")
+           "board_cases", "json_cases")
 
 
 def work(mode_name, wanted, out):

@@ -44,7 +44,8 @@ static void test_manual(void **state)
         "categorical_ce", "categorical_ce_grad",
         "sgd_update",     "momentum_update",
         "adam_update",    "adam_amsgrad_update",
-        "histogram",      NULL,
+        "histogram",      "statistics",
+        NULL,
     };
     static char text[1 << 16];
     char path[1024];

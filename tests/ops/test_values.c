@@ -266,9 +266,47 @@ static void test_histogram(void **state)
     kt_context_free(kt);
 }
 
+static void test_statistics(void **state)
+{
+    (void)state;
+    kt_context *kt = ref_context();
+    double s[KT_STATISTICS];
+    kt_tensor *x = V(0, 0, -1, 3, NAN, INFINITY, -INFINITY, 0.98);
+    assert_int_equal(kt_read(kt_statistics(x, -1, 1), s, KT_FLOAT64, KT_STATISTICS), KT_OK);
+    double mean = 2.98 / 5;
+    assert_true(s[KT_STAT_COUNT] == 8 && s[KT_STAT_NANS] == 1 && s[KT_STAT_INFINITIES] == 2);
+    assert_true(s[KT_STAT_MIN] == -1 && s[KT_STAT_MAX] == 3 && s[KT_STAT_ZEROS] == 2 && s[KT_STAT_ENDS] == 3);
+    assert_true(fabs(s[KT_STAT_MEAN] - mean) < 1e-6 && isnan(s[KT_STAT_SQUARES]));
+    assert_true(fabs(s[KT_STAT_DEVIATION] - sqrt((1 + 9 + 0.98 * 0.98) / 5 - mean * mean)) < 1e-6);
+    kt_read(kt_statistics(V(3, -4, INFINITY), 0, 0), s, KT_FLOAT64, KT_STATISTICS);
+    assert_true(isinf(s[KT_STAT_SQUARES]) && s[KT_STAT_ENDS] == 0);
+    kt_read(kt_statistics(V(3, -4), 0, 1), s, KT_FLOAT64, KT_STATISTICS);
+    assert_true(s[KT_STAT_SQUARES] == 25);
+    kt_read(kt_statistics(kt_zeros(kt, KT_FLOAT64, KT_SHAPE(0)), 0, 1), s, KT_FLOAT64, KT_STATISTICS);
+    for (int i = 0; i < KT_STATISTICS; i++) assert_true(s[i] == 0);
+    kt_context_free(kt);
+    enum { MANY = 1500 }; /* whole blocks and a rest, with and without a value that is not finite */
+    static float data[MANY];
+    static double wide[MANY];
+    kt = kt_context_new(.backend = "cpu");
+    for (int turn = 0; turn < 2; turn++) {
+        for (int i = 0; i < MANY; i++) data[i] = (float)((i * 7919) % 1000 - 500) / 250.0f;
+        if (turn) data[700] = -INFINITY;
+        for (int i = 0; i < MANY; i++) wide[i] = (double)data[i];
+        double expected[KT_STATISTICS];
+        kt_statistics_f64(wide, MANY, -2, 2.1, expected);
+        kt_read(kt_statistics(kt_constant(kt, kt_floats(data, MANY)), -2, 2.1), s, KT_FLOAT64, KT_STATISTICS);
+        for (int i = 0; i < KT_STATISTICS; i++)
+            assert_true(s[i] == expected[i] || fabs(s[i] - expected[i]) <= 1e-9 * fabs(expected[i]) + 1e-12);
+        assert_true(s[KT_STAT_ENDS] > 20 && s[KT_STAT_ZEROS] >= 1 && s[KT_STAT_INFINITIES] == turn);
+    }
+    kt_context_free(kt);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_statistics),
         cmocka_unit_test(test_unary_edges), cmocka_unit_test(test_binary_edges),
         cmocka_unit_test(test_cast),        cmocka_unit_test(test_variables),
         cmocka_unit_test(test_reductions),  cmocka_unit_test(test_shapes),

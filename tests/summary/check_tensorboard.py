@@ -19,6 +19,7 @@ import urllib.request
 
 import numpy as np
 from tensorboard import program
+from tensorboard.backend.event_processing import plugin_event_accumulator # of the server; forgets tensors, too
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
@@ -64,6 +65,10 @@ def expected_scalars():
             "broken/\ufffd": [(1, 1.0)]}
 
 
+RESUMED = [(s, 1.0 if s < 60 else 2.0) for s in range(140)]
+ROTATED = [(s, float(s)) for s in range(900)]
+
+
 def same(a, b):
     return a == b or (math.isnan(a) and math.isnan(b))
 
@@ -98,6 +103,13 @@ def check_accumulator(logs):
     validation = load(os.path.join(logs, "validation"))
     assert validation.Tags()["tensors"] == ["epoch_loss"]
     assert len(validation.Tensors("epoch_loss")) == POINTS
+    for run, points in (("resumed", RESUMED), ("rotated", ROTATED)):
+        accumulator = plugin_event_accumulator.EventAccumulator(os.path.join(logs, run),
+                                                                tensor_size_guidance={"scalars": 0})
+        accumulator.Reload()
+        got = [(e.step, float(tensor_util.make_ndarray(e.tensor_proto))) for e in accumulator.Tensors("loss")]
+        assert got == points, (run, got)
+    assert len(os.listdir(os.path.join(logs, "rotated"))) > 10
 
 
 def check_server(logs):
@@ -112,7 +124,7 @@ def check_server(logs):
             return json.load(reply)
 
     end = time.time() + 60
-    while set(ask("runs")) != {"train", "validation"} or \
+    while set(ask("runs")) != {"train", "validation", "resumed", "rotated"} or \
             "own" not in ask("plugin/histograms/tags").get("train", {}):
         assert time.time() < end, "the server does not show the runs"
         time.sleep(0.2)
@@ -124,6 +136,13 @@ def check_server(logs):
                for _, step, value in ask("plugin/scalars/scalars", run="train", tag=tag)]
         assert len(got) == len(points), (tag, got)
         assert all(a == c and same(b, d) for (a, b), (c, d) in zip(got, points)), (tag, got)
+    for run, points in (("resumed", RESUMED), ("rotated", ROTATED)):
+        while True: # its files are loaded one after the other
+            got = [(step, float(value)) for _, step, value in ask("plugin/scalars/scalars", run=run, tag="loss")]
+            if got == points:
+                break
+            assert time.time() < end, (run, got)
+            time.sleep(0.2)
     for tag, rows in expected_histograms().items():
         got = ask("plugin/histograms/histograms", run="train", tag=tag)
         assert len(got) == len(rows), (tag, len(got))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/summary/events_reader.h: a second opinion on event files.
  *
- * Reads what the library wrote without sharing a line with it: the checksum is computed bit by bit
+ * Reads what the library wrote without sharing a line with it: the checksum is computed by its definition
  * and the messages are taken apart from the format's description. Only what a summary test asks
  * about is decoded. Static functions in a header, so that each test program stays one file. Memory
  * is the test's: a whole file at once, freed by the caller.
@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,22 +28,26 @@ typedef struct event_file {
 typedef struct event {
     double wall;
     int64_t step;
-    bool version;
-    char writer[32], tag[4096], plugin[32];
+    bool version, start; /* start: a session begins */
+    char writer[32], plugin[32];
     int dtype;
     int rank;
     int64_t dim[4];
     const unsigned char *content;
     size_t content_size;
+    char tag[4096]; /* last: only its first byte is cleared for each event */
 } event;
 
 static inline uint32_t reader_crc(const unsigned char *at, size_t n)
 {
-    uint32_t crc = 0xFFFFFFFFu;
-    for (size_t i = 0; i < n; i++) {
-        crc ^= at[i];
-        for (int b = 0; b < 8; b++) crc = crc & 1 ? crc >> 1 ^ 0x82F63B78u : crc >> 1;
+    static uint32_t table[256]; /* of each byte, bit by bit, at the first use */
+    for (uint32_t byte = 0; table[255] == 0 && byte < 256; byte++) {
+        uint32_t rest = byte;
+        for (int b = 0; b < 8; b++) rest = rest & 1 ? rest >> 1 ^ 0x82F63B78u : rest >> 1;
+        table[byte] = rest;
     }
+    uint32_t crc = 0xFFFFFFFFu;
+    for (size_t i = 0; i < n; i++) crc = crc >> 8 ^ table[(crc ^ at[i]) & 255];
     crc = ~crc;
     return (crc >> 15 | crc << 17) + 0xA282EAD8u;
 }
@@ -97,6 +102,7 @@ static inline void reader_message(event *e, char place, const unsigned char *at,
         if (place == 'e' && field == 3)
             e->version = n == 13 && memcmp(bytes, "brain.Event:2", 13) == 0;
         if (place == 'e' && field == 5) reader_message(e, 's', bytes, n);
+        if (place == 'e' && field == 7) e->start = n == 2 && bytes[0] == 8 && bytes[1] == 1;
         if (place == 'e' && field == 10) reader_message(e, 'w', bytes, n);
         if (place == 'w' && field == 1) reader_text(e->writer, sizeof e->writer, bytes, n);
         if (place == 's' && field == 1) reader_message(e, 'v', bytes, n);
@@ -136,7 +142,7 @@ static inline bool reader_next(const event_file *file, size_t *at, event *e)
     if (reader_le(record + 8, 4) != reader_crc(record, 8) || n > file->size - *at - 16)
         return false;
     if (reader_le(record + 12 + n, 4) != reader_crc(record + 12, (size_t)n)) return false;
-    memset(e, 0, sizeof *e);
+    memset(e, 0, offsetof(event, tag) + 1);
     reader_message(e, 'e', record + 12, (size_t)n);
     *at += (size_t)n + 16;
     return true;

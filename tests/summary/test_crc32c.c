@@ -71,12 +71,36 @@ static void test_both_forms(void **state)
         }
 }
 
+/* Every size of every piece, against the sum of the bytes. */
+static void test_pieces(void **state)
+{
+    (void)state;
+    unsigned char bytes[128], form[128] = { 0 };
+    uint32_t seed = 7;
+    for (size_t head = 8; head <= 16; head++)
+        for (size_t before = 0; before < 40; before++)
+            for (size_t behind = 0; behind < 20; behind++) {
+                size_t n = head + before + 4 + behind;
+                for (size_t i = 0; i < n; i++)
+                    bytes[i] = (unsigned char)((seed = seed * 1664525u + 1013904223u) >> 24);
+                memset(form, 0xEE, sizeof form); /* what stands behind a piece does not count */
+                memcpy(form, bytes + head, before);
+                memcpy(form + 64, bytes + head + before + 4, behind);
+                kt_crc32c_pieces p = { .head_size = head, .before = form, .behind = form + 64,
+                                       .before_size = before, .behind_size = behind };
+                for (size_t i = 0; i < head; i++) p.head[i / 8] |= (uint64_t)bytes[i] << (8 * (i % 8));
+                for (size_t i = 0; i < 4; i++) p.number |= (uint32_t)bytes[head + before + i] << (8 * i);
+                assert_int_equal(kt_crc32c_of_pieces(&p, bytes, n), kt_crc32c_portable(bytes, n));
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_published),
         cmocka_unit_test(test_masked),
         cmocka_unit_test(test_both_forms),
+        cmocka_unit_test(test_pieces),
     };
     return cmocka_run_group_tests_name("summary/crc32c", tests, NULL, NULL);
 }

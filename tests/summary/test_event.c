@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "events_reader.h"
@@ -202,6 +203,73 @@ static void test_full(void **state)
     }
 }
 
+/* A scalar by its tag's form has the bytes of one that is made from nothing. */
+static void test_scalar_form(void **state)
+{
+    (void)state;
+    static const int64_t steps[] = { 0, 1, 127, 128, 16383, 16384, 1 << 21, INT32_MAX, INT64_C(1) << 35,
+                                     (INT64_C(1) << 42) - 1, INT64_C(1) << 42, INT64_C(1) << 49,
+                                     INT64_MAX, -1, INT64_MIN };
+    const float values[] = { 0, -0.0f, 1.5f, (float)NAN, (float)INFINITY, 1e-45f };
+    static char tag[1025];
+    for (size_t n = 1; n <= 1024; n += n < 300 ? 1 : 181) {
+        memset(tag, 'a' + (int)(n % 26), n);
+        tag[n] = '\0';
+        unsigned char *room = malloc(kt_scalar_form_bound(n)); /* its own block: nothing is read or written beyond */
+        kt_scalar_form form = kt_scalar_form_make(room, tag, n);
+        assert_true(form.size > 0);
+        for (size_t s = 0; s < sizeof steps / sizeof *steps; s++)
+            for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
+                double wall = 1700000000.25 + (double)v;
+                size_t size = summary(wall, steps[s], KT_KIND_SCALAR, tag,
+                                      (kt_event_tensor){ .numbers = &values[v], .count = 1 });
+                unsigned char *own = malloc(kt_scalar_record_bound(&form));
+                assert_int_equal(kt_scalar_record(own, &form, wall, steps[s], values[v]), size);
+                assert_memory_equal(own, record, size);
+                free(own);
+            }
+        free(room);
+    }
+}
+
+/* Several values in one event: the values of single events one after the other, in one summary. */
+static void test_values_together(void **state)
+{
+    (void)state;
+    const float one = 1, two[2] = { 2, 3 };
+    const double row[3] = { 0, 1, 5 };
+    const kt_event_string mark = { "\x08\x02", 2 };
+    const kt_event_value values[3] = {
+        { "m_VERTEX", KT_KIND_MESH, { .rank = 1, .dim = { 2 }, .numbers = two, .count = 2, .content = mark } },
+        { "h", KT_KIND_HISTOGRAM, { .rank = 2, .dim = { 1, 3 }, .numbers = row, .count = 3 } },
+        { "s", KT_KIND_SCALAR, { .numbers = &one, .count = 1 } },
+    };
+    const size_t sizes[3] = { 8, 1, 1 };
+    for (int count = 1; count <= 3; count++) {
+        unsigned char bodies[512];
+        size_t n = 0;
+        for (int i = 0; i < count; i++) { /* each summary is short: its key and length take two bytes */
+            size_t size = summary(1, 300, values[i].kind, values[i].tag, values[i].tensor);
+            size_t at = KT_RECORD_HEAD + 9 + 3 + 2, body = size - at - KT_RECORD_TAIL;
+            assert_int_equal(record[at - 1], body);
+            memcpy(bodies + n, record + at, body);
+            n += body;
+        }
+        kt_wire w = begin();
+        kt_event_values(&w, 1, 300, values, sizes, count);
+        size_t size = seal(&w), at = size - KT_RECORD_TAIL - n;
+        assert_memory_equal(record + at, bodies, n);
+        assert_int_equal(record[KT_RECORD_HEAD + 12], 5 << 3 | 2);
+        assert_int_equal(at, KT_RECORD_HEAD + 9 + 3 + 1 + kt_wire_varint_size(n));
+        assert_true(size - KT_RECORD_FRAME <= kt_event_values_bound(values, sizes, count));
+        event_file file = { record, size };
+        event e;
+        size_t next = 0;
+        assert_true(reader_next(&file, &next, &e) && e.step == 300);
+        assert_string_equal(e.tag, values[count - 1].tag);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +281,8 @@ int main(void)
         cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_guesses),
         cmocka_unit_test(test_full),
+        cmocka_unit_test(test_scalar_form),
+        cmocka_unit_test(test_values_together),
     };
     return cmocka_run_group_tests_name("summary/event", tests, NULL, NULL);
 }

@@ -127,7 +127,8 @@ static int tear_down(void **state)
 static kt_events *open_log(void)
 {
     return kt_events_open_on(
-        &(kt_events_config){ .logdir = dir, .buffer_bytes = 4096, .now = test_clock }, &disk_calls);
+        &(kt_events_config){ .logdir = dir, .buffer_bytes = 4096, .no_thread = true, .now = test_clock },
+        &disk_calls);
 }
 
 /* The file's steps: rising, whole, nothing behind. Returns how many summaries there are. */
@@ -353,7 +354,7 @@ static void test_memory(void **state)
         kt_events_error error = { .status = KT_OK };
         memory.left = allowed;
         memory.held = 0;
-        kt_events *log = kt_events_open(dir, .buffer_bytes = 4096, .error = &error,
+        kt_events *log = kt_events_open(dir, .no_thread = true, .buffer_bytes = 4096, .error = &error,
                                         .allocator = { memory_allocate, memory_resize,
                                                        memory_release, &memory });
         if (!log) {
@@ -377,7 +378,7 @@ static void test_memory(void **state)
     }
     /* after the first record of a tag nothing is allocated */
     memory.left = 100;
-    kt_events *log = kt_events_open(dir, .allocator = { memory_allocate, memory_resize,
+    kt_events *log = kt_events_open(dir, .no_thread = true, .allocator = { memory_allocate, memory_resize,
                                                         memory_release, &memory });
     kt_events_scalar(log, "loss", 1, 1);
     memory.left = 0;
@@ -401,7 +402,7 @@ static void test_real_full_disk(void **state)
     for (int i = 0; i < 32768; i++) fputc('x', out);
     fclose(out);
 
-    kt_events *log = kt_events_open(mounted, .buffer_bytes = 16384);
+    kt_events *log = kt_events_open(mounted, .no_thread = true, .buffer_bytes = 16384);
     bool opened = log != NULL;
     int64_t accepted = 0, step = 1, last = 0;
     for (; step <= 5000; step++) accepted += kt_events_scalar(log, "loss", 1, step) == KT_OK;
@@ -436,7 +437,7 @@ static void test_size_limit(void **state)
     if (child == 0) {
         struct rlimit limit;
         getrlimit(RLIMIT_FSIZE, &limit);
-        kt_events *log = kt_events_open(dir, .buffer_bytes = 4096);
+        kt_events *log = kt_events_open(dir, .no_thread = true, .buffer_bytes = 4096);
         rlim_t before = limit.rlim_cur;
         limit.rlim_cur = 10000;
         setrlimit(RLIMIT_FSIZE, &limit);

@@ -46,7 +46,9 @@ static int tear_down(void **state)
     return 0;
 }
 
-#define open_log(...) kt_events_open(__VA_ARGS__, .now = test_clock, .now_user = &clock_now)
+/* Without a thread, so that what is written when is exact. Threads are in test_threads.c. */
+#define open_log(...) \
+    kt_events_open(__VA_ARGS__, .no_thread = true, .now = test_clock, .now_user = &clock_now)
 
 /* The n-th event of a file, from 0; false when there are fewer. */
 static bool nth(const char *path, int n, event *e, event_file *file)

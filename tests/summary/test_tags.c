@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "summary/tags.h"
-#include "summary/utf8.h"
+#include "base/utf8.h"
 
 #define BAD "\xEF\xBF\xBD"
 
@@ -65,43 +65,69 @@ static void release(void *block, void *user)
 static void test_table(void **state)
 {
     (void)state;
-    int left = 1000;
+    int left = 1000000;
     kt_allocator allocator = { allocate, NULL, release, &left };
     kt_tags tags = { 0 };
-    assert_null(kt_tags_find(&tags, kt_tags_hash("a", 1)));
+    assert_null(kt_tags_find(&tags, "a", 1));
     int held = 0;
+    kt_tag *first = NULL;
     for (int i = 0; i < 70000; i++) {
         char tag[32];
-        int n = snprintf(tag, sizeof tag, "layer/%d", i);
-        uint64_t hash = kt_tags_hash(tag, (size_t)n);
-        assert_null(kt_tags_find(&tags, hash));
-        kt_tag *added =
-            kt_tags_add(&tags, hash, i % 2 ? KT_KIND_HISTOGRAM : KT_KIND_SCALAR, &allocator);
+        size_t n = (size_t)snprintf(tag, sizeof tag, "layer/%d", i);
+        assert_null(kt_tags_find(&tags, tag, n));
+        kt_tag *added = kt_tags_add(&tags, tag, n, i % 2 ? KT_KIND_HISTOGRAM : KT_KIND_SCALAR, &allocator);
         if (added) held++;
+        if (i == 0) first = added;
     }
     assert_int_equal(held, 65536); /* a bound, and no crash beyond it */
+    assert_ptr_equal(first, kt_tags_find(&tags, "layer/0", 7)); /* it has not moved */
     for (int i = 0; i < 65536; i++) {
         char tag[32];
-        int n = snprintf(tag, sizeof tag, "layer/%d", i);
-        kt_tag *found = kt_tags_find(&tags, kt_tags_hash(tag, (size_t)n));
+        size_t n = (size_t)snprintf(tag, sizeof tag, "layer/%d", i);
+        kt_tag *found = kt_tags_find(&tags, tag, n);
         assert_non_null(found);
+        assert_string_equal(found->text, tag);
+        assert_int_equal(found->size, n);
         assert_int_equal(found->kind, i % 2 ? KT_KIND_HISTOGRAM : KT_KIND_SCALAR);
+        assert_true((found->form.size > 0) == (i % 2 == 0));
     }
-    free(tags.places);
+    kt_tags_free(&tags, &allocator);
 }
 
 static void test_table_without_memory(void **state)
 {
     (void)state;
-    for (int allowed = 0; allowed < 3; allowed++) {
+    for (int allowed = 0; allowed < 40; allowed++) {
         int left = allowed;
         kt_allocator allocator = { allocate, NULL, release, &left };
         kt_tags tags = { 0 };
+        size_t added = 0;
         for (int i = 0; i < 200; i++)
-            kt_tags_add(&tags, kt_tags_hash((char *)&i, sizeof i), KT_KIND_SCALAR, &allocator);
-        assert_int_equal(tags.count, allowed == 0 ? 0 : 32 << (allowed - 1));
-        free(tags.places);
+            added += kt_tags_add(&tags, (char *)&i, sizeof i, KT_KIND_SCALAR, &allocator) != NULL;
+        /* one allocation for the table, another for a larger one when it is half full with 32 */
+        assert_int_equal(added, allowed == 0 ? 0 : allowed <= 33 ? allowed - 1 : allowed - 2);
+        assert_int_equal(added, tags.table ? kt_tags_table(&tags)->count : 0);
+        kt_tags_free(&tags, &allocator);
     }
+}
+
+/* The note of an address helps while the text there is the same, and only then. */
+static void test_recent(void **state)
+{
+    (void)state;
+    int left = 100;
+    kt_allocator allocator = { allocate, NULL, release, &left };
+    kt_tags tags = { 0 };
+    char text[] = "loss";
+    assert_null(kt_tags_recent(&tags, text));
+    kt_tag *loss = kt_tags_add(&tags, text, 4, KT_KIND_SCALAR, &allocator);
+    *kt_tags_note(&tags, text) = loss;
+    assert_ptr_equal(kt_tags_recent(&tags, text), loss);
+    text[3] = 't';
+    assert_null(kt_tags_recent(&tags, text));
+    text[3] = '\0';
+    assert_null(kt_tags_recent(&tags, text));
+    kt_tags_free(&tags, &allocator);
 }
 
 /* Every byte and the length take part in the hash. */
@@ -126,6 +152,7 @@ int main(void)
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_table_without_memory),
+        cmocka_unit_test(test_recent),
         cmocka_unit_test(test_hash),
     };
     return cmocka_run_group_tests_name("summary/tags", tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/summary/write_log.c: the logs that check_tensorboard.py reads with the real TensorBoard.
  *
- *     write_log DIR         scalars and histograms of known values, in DIR/train and DIR/validation
+ *     write_log DIR         scalars and histograms of known values, in DIR/train and DIR/validation;
+ *                           a run continued from step 60 in DIR/resumed, many files in DIR/rotated
  *     write_log DIR slow    a scalar every 50 ms for 4 s in DIR/live, to be read meanwhile
  *
  * The values are simple enough for the script to compute them again by itself. It exits with 1 when
@@ -62,6 +63,31 @@ static int write_validation(const char *dir)
     return kt_events_close(log) != KT_OK;
 }
 
+/* Steps 0 to 99, and from 60 on once more by a second log. */
+static int write_resumed(const char *dir)
+{
+    char run[512];
+    snprintf(run, sizeof run, "%s/resumed", dir);
+    for (int life = 1; life <= 2; life++) {
+        kt_events *log = kt_events_open(run);
+        if (!log || (life == 2 && kt_events_resume_from(log, 60) != KT_OK)) return 1;
+        for (int64_t step = life == 1 ? 0 : 60; step < (life == 1 ? 100 : 140); step++)
+            kt_events_scalar(log, "loss", life, step);
+        if (kt_events_close(log) != KT_OK) return 1;
+    }
+    return 0;
+}
+
+static int write_rotated(const char *dir)
+{
+    char run[512];
+    snprintf(run, sizeof run, "%s/rotated", dir);
+    kt_events *log = kt_events_open(run, .rotate_bytes = 4096);
+    if (!log) return 1;
+    for (int64_t step = 0; step < 900; step++) kt_events_scalar(log, "loss", (double)step, step);
+    return kt_events_close(log) != KT_OK;
+}
+
 static int write_slowly(const char *dir)
 {
     char run[512];
@@ -79,5 +105,5 @@ int main(int argc, char **argv)
 {
     if (argc < 2) return 2;
     if (argc > 2 && strcmp(argv[2], "slow") == 0) return write_slowly(argv[1]);
-    return write_train(argv[1]) || write_validation(argv[1]);
+    return write_train(argv[1]) || write_validation(argv[1]) || write_resumed(argv[1]) || write_rotated(argv[1]);
 }

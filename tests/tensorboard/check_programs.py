@@ -12,7 +12,8 @@ programs   custom_layer, custom_loss and custom_loop with several options. Which
 goldens    logs of write_golden_logs, compared with what Keras's own callback wrote for the same
            weights, data and settings (tests/golden/data/tb_*.txt and tb_histograms.npz): the same
            runs, tags, plugins, steps; values and edges within the tolerance of the case. Left out:
-           the model graph, which is not written yet, and two bugs of Keras (EXCEPT below).
+           two bugs of Keras (EXCEPT below). The model's graph is compared elsewhere
+           (tests/train/test_json.c), here only that it is there.
 live       a training that goes on while both readers look: points show up within seconds.
 """
 import json
@@ -41,7 +42,7 @@ LIVE_SECONDS = 8
 # ---- reading ----
 
 def read(folder):
-    """{run: {tag: (plugin, {step: value})}}; a value is a number or the (30, 3) rows."""
+    """{run: {tag: (plugin, {step: value})}}; a value is a number, the (30, 3) rows, or the class of the model."""
     runs = {}
     for path, _, files in os.walk(folder):
         if not any("tfevents" in name for name in files):
@@ -54,7 +55,10 @@ def read(folder):
             for event in accumulator.Tensors(tag):
                 array = tensor_util.make_ndarray(event.tensor_proto)
                 assert event.step not in points, (path, tag, event.step, "twice")
-                points[event.step] = array if plugin == "histograms" else float(array)
+                if plugin == "graph_keras_model":
+                    points[event.step] = json.loads(array.item())["class_name"]
+                else:
+                    points[event.step] = array if plugin == "histograms" else float(array)
             tags[tag] = (plugin, points)
         runs[os.path.relpath(path, folder)] = tags
     return runs
@@ -154,6 +158,7 @@ class Run:
                 tags[tag] = dict.fromkeys(self.histogram_epochs(), count)
             return {".": {tag: steps for tag, steps in tags.items() if steps}}
         train = {f"epoch_{k}": epochs for k in ("loss", "mae", "learning_rate")}
+        train["keras"] = {0: "Sequential"}
         test = {f"epoch_{k}": epochs for k in ("loss", "mae")}
         for k in ("loss", "mae"):
             test[f"evaluation_{k}_vs_iterations"] = \
@@ -178,6 +183,9 @@ class Run:
                 where = (self.folder, run, tag)
                 assert list(points) == sorted(points), (*where, "steps do not rise")
                 assert sorted(points) == sorted(steps), (*where, sorted(points), sorted(steps))
+                if tag == "keras":
+                    assert (plugin, points) == ("graph_keras_model", steps), (*where, plugin, points)
+                    continue
                 for step, count in steps.items():
                     value = points[step]
                     assert plugin == ("scalars" if count is None else "histograms"), (*where, plugin)
@@ -245,9 +253,8 @@ def golden_points(name):
     with open(os.path.join(GOLDENS, f"tb_{name}.txt")) as file:
         for line in file:
             run, tag, plugin, step, value = line.split()
-            if plugin != "graph_keras_model":
-                of = points.setdefault((run, tag), (plugin, {}))[1]
-                of[int(step)] = None if value == "*" else float(value)
+            of = points.setdefault((run, tag), (plugin, {}))[1]
+            of[int(step)] = None if value in ("*", "-") else float(value)
     return points
 
 
@@ -291,7 +298,9 @@ def check_golden(name, logs, buckets):
         assert sorted(got[run, tag][1]) == sorted(points), (*where, sorted(got[run, tag][1]))
         for step, value in points.items():
             ours = got[run, tag][1][step]
-            if plugin == "histograms":
+            if plugin == "graph_keras_model":
+                assert ours in ("Sequential", "Functional"), (*where, ours)
+            elif plugin == "histograms":
                 check_rows(ours, value, (*where, step))
                 rows = buckets.get(f"{name}_{step}_{histograms.index(tag)}")
                 if rows is not None:

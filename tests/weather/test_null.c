@@ -5,37 +5,7 @@
  * First every pointer at once (what a program does that never looked whether its context was made), then each pointer alone. That
  * no function of the headers is forgotten is checked at the end, against the headers themselves.
  */
-#include <signal.h>
-
-#include "weather.h"
-
-static const char *volatile calling; /* what is being called */
-static int said, wrong;              /* the real stderr; calls that went wrong */
-static kt_context *now;              /* errors are cleared here, so that each call starts afresh */
-static sigjmp_buf next;
-
-/* A crash is a line and a failed test; the calls after it are made all the same. */
-static void on_crash(int number)
-{
-    (void)number;
-    siglongjmp(next, 1);
-}
-
-static void must(bool good, const char *what)
-{
-    if (!good) {
-        wrong++;
-        dprintf(said, "%s: %s: %s\n", calling, what, now ? kt_message(now) : "");
-    }
-    kt_clear_error(now);
-}
-
-/* RUNS: no crash. NONE: gives NULL. FAILS: gives a status other than KT_OK. FINE: KT_OK. */
-#define CALLED(text, what, ...) (calling = text, sigsetjmp(next, 1) ? must(false, "crashed") : must((__VA_ARGS__), what))
-#define RUNS(...) CALLED(#__VA_ARGS__, "", ((void)(__VA_ARGS__), true))
-#define NONE(...) CALLED(#__VA_ARGS__, "gave something", (__VA_ARGS__) == NULL)
-#define FAILS(...) CALLED(#__VA_ARGS__, "gave KT_OK", (__VA_ARGS__) != KT_OK)
-#define FINE(...) CALLED(#__VA_ARGS__, "failed", (__VA_ARGS__) == KT_OK)
+#include "null.h"
 
 #define UNARY(op) \
     op(neg) op(abs) op(sign) op(square) op(sqrt) op(rsqrt) op(reciprocal) op(exp) op(expm1) op(log) op(log1p) op(log2) \
@@ -364,6 +334,7 @@ static void models_with(kt_context *kt, kt_model *model, kt_tensor *x, const sma
     NONE(kt_model_layer_named(model, NULL));
     FAILS(kt_model_build(NULL, KT_SHAPE(1, 2)));
     FAILS(kt_summary(NULL));
+    NONE(kt_model_json(NULL));
     NONE(kt_call(NULL, x));
     NONE(kt_call(model, NULL));
     NONE(kt_call_training(NULL, x));
@@ -554,6 +525,14 @@ static void logs_with(kt_context *kt, kt_events *log, kt_writer *writer, kt_tens
     RUNS(kt_summary_scalar("a", NULL));
     RUNS(kt_summary_histogram(NULL, x));
     RUNS(kt_summary_histogram("a", NULL));
+    RUNS(kt_summary_image_with(NULL, &(kt_image_summary){ .size = sizeof(kt_image_summary), .x = x }));
+    RUNS(kt_summary_image_with("a", NULL));
+    RUNS(kt_summary_image("a", NULL));
+    RUNS(kt_summary_audio(NULL, x, 8000, 0));
+    RUNS(kt_summary_audio("a", NULL, 8000, 0));
+    RUNS(kt_summary_text(NULL, "a", "b"));
+    RUNS(kt_summary_text(now, NULL, "b"));
+    RUNS(kt_summary_text(now, "a", NULL));
     NONE(kt_file_writer(NULL, "/tmp/x"));
     NONE(kt_file_writer(kt, NULL));
     FAILS(kt_write_scalar(NULL, "loss", x, 1));
@@ -564,6 +543,15 @@ static void logs_with(kt_context *kt, kt_events *log, kt_writer *writer, kt_tens
     RUNS(kt_write_histogram(writer, "w", NULL, 1));
     FAILS(kt_write_number(NULL, "loss", 1, 1));
     FAILS(kt_write_number(writer, NULL, 1, 1));
+    FAILS(kt_write_image_with(NULL, "a", NULL));
+    RUNS(kt_write_image_with(writer, "a", NULL));
+    FAILS(kt_write_image(writer, NULL, x, 1));
+    FAILS(kt_write_audio(NULL, "a", x, 8000, 0, 1));
+    FAILS(kt_write_audio(writer, NULL, x, 8000, 0, 1));
+    RUNS(kt_write_audio(writer, "a", NULL, 8000, 0, 1));
+    FAILS(kt_write_text(NULL, "a", "b", 1));
+    FAILS(kt_write_text(writer, NULL, "b", 1));
+    RUNS(kt_write_text(writer, "a", NULL, 1));
     FAILS(kt_summaries_to(NULL, writer, 1));
     RUNS(kt_summaries_to(kt, NULL, 1));
     FAILS(kt_writer_flush(NULL));
@@ -572,23 +560,6 @@ static void logs_with(kt_context *kt, kt_events *log, kt_writer *writer, kt_tens
 }
 
 /* ---- the tests ---- */
-
-static void listen_begin(silence *s)
-{
-    *s = silence_begin();
-    said = s->err; /* the real stderr */
-    wrong = 0;
-    struct sigaction act = { .sa_handler = on_crash };
-    const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGILL };
-    for (int i = 0; i < 5; i++) sigaction(signals[i], &act, NULL);
-}
-
-static void listen_end(silence *s)
-{
-    long printed = silence_end(s);
-    assert_int_equal(printed, 0);
-    assert_int_equal(wrong, 0);
-}
 
 static void everything_null(void **state)
 {
@@ -650,18 +621,23 @@ static void one_null_at_a_time(void **state)
     remove_folder(folder);
 }
 
-/* Each name behind KT_API in the headers stands in this file (most ops through the lists UNARY and BINARY). */
+/* Each name behind KT_API in the headers stands in this file (most ops through the lists UNARY and BINARY) or, for the
+ * summary library, in test_null_summary.c. */
 static void no_function_is_forgotten(void **state)
 {
     (void)state;
-    static const char *const headers[] = { "callbacks", "context", "data", "layers", "model", "op", "ops", "status", "summary",
-                                           "tensor", "training", "writer" };
+    static const char *const headers[] = { "callbacks", "context", "data", "layers", "model", "op", "ops", "reader",
+                                           "status", "summary", "summary_media", "summary_plugins", "tensor", "training",
+                                           "writer" };
 #define NAME(name) " kt_" #name "("
     static const char listed[] = UNARY(NAME) BINARY(NAME);
     char path[1024];
     snprintf(path, sizeof path, "%s/../../weather/test_null.c", KT_TEST_DATA);
     char *mine = read_text(path, NULL);
+    snprintf(path, sizeof path, "%s/../../weather/test_null_summary.c", KT_TEST_DATA);
+    char *beside = read_text(path, NULL);
     assert_non_null(mine);
+    assert_non_null(beside);
     int found = 0;
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
         snprintf(path, sizeof path, "%s/../../../include/keratin/%s.h", KT_TEST_DATA, headers[i]);
@@ -675,13 +651,14 @@ static void no_function_is_forgotten(void **state)
             while (before > 0 && !strchr(" *\n", at[before - 1])) before--;
             size_t length = strcspn(at + before, "(");
             snprintf(name, sizeof name, "%.*s(", (int)length, at + before);
-            bool used = strstr(mine, name) || strstr(listed, name);
+            bool used = strstr(mine, name) || strstr(beside, name) || strstr(listed, name);
             if (!used) fail_msg("%s.h: no call of %s)", headers[i], name);
             found++;
         }
         free(text);
     }
     free(mine);
+    free(beside);
     assert_true(found > 300);
 }
 

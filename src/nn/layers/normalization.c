@@ -108,6 +108,12 @@ static kt_tensor *normalization_call(kt_layer *self, kt_tensor *x)
     return c->invert ? kt_add(mean, kt_mul(x, deviation)) : kt_div(kt_sub(x, mean), deviation);
 }
 
+const double *kt_normalization_numbers(const kt_layer *layer)
+{
+    const normalization_state *state = layer->cls == &kt_normalization_class ? layer->state : NULL;
+    return state ? state->numbers : NULL;
+}
+
 /* ---- adapt ---- */
 
 static double element(const kt_array *data, int64_t i)

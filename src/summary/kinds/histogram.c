@@ -24,7 +24,7 @@ kt_status kt_events_histogram(kt_events *log, const char *tag, const float *x, i
     const char *caller = "kt_events_histogram";
     kt_bucket buckets[KT_HISTOGRAM_BUCKETS];
     kt_status status = histogram_check(log, caller, x, n);
-    if (status != KT_OK) return status;
+    if (status != KT_OK || kt_events_holds_back(log, tag, step)) return status;
     kt_events_count_nonfinite(log, kt_histogram_buckets(x, n, buckets));
     return histogram_append(log, caller, tag, buckets, KT_HISTOGRAM_BUCKETS, step);
 }
@@ -35,7 +35,7 @@ kt_status kt_events_histogram_f64(kt_events *log, const char *tag, const double 
     const char *caller = "kt_events_histogram_f64";
     kt_bucket buckets[KT_HISTOGRAM_BUCKETS];
     kt_status status = histogram_check(log, caller, x, n);
-    if (status != KT_OK) return status;
+    if (status != KT_OK || kt_events_holds_back(log, tag, step)) return status;
     kt_events_count_nonfinite(log, kt_histogram_buckets_f64(x, n, buckets));
     return histogram_append(log, caller, tag, buckets, KT_HISTOGRAM_BUCKETS, step);
 }

@@ -9,7 +9,5 @@
 
 kt_status kt_events_scalar(kt_events *log, const char *tag, double value, int64_t step)
 {
-    float number = (float)value;
-    kt_event_tensor scalar = { .numbers = &number, .count = 1 };
-    return kt_events_append(log, "kt_events_scalar", KT_KIND_SCALAR, tag, step, &scalar);
+    return kt_events_append_scalar(log, "kt_events_scalar", tag, step, (float)value);
 }

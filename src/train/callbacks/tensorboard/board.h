@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* callbacks/tensorboard/board.h: the inside of the TensorBoard callback: its two runs, and the parts that write to
- * them.
+/* callbacks/tensorboard/board.h: the inside of the TensorBoard callback: its runs, and the parts that write to them.
  *
  * A part is what one group of options writes (scalars.c, weights.c...): a struct of hooks, all optional, one file, one
  * line in parts.def. A part that the configuration does not ask for is not there: it costs nothing. Parts know the
@@ -32,7 +31,9 @@ typedef struct kt_board_part {
     kt_status (*epoch_end)(kt_board *b, void *self, int64_t epoch, kt_logs *logs);
     kt_status (*batch_begin)(kt_board *b, void *self, int64_t batch); /* of training; b->train_batch is the step */
     kt_status (*batch_end)(kt_board *b, void *self, int64_t batch, kt_logs *logs);
+    kt_status (*test_begin)(kt_board *b, void *self); /* b->training: inside a training */
     kt_status (*test_end)(kt_board *b, void *self, kt_logs *logs);    /* the validation run is open, or cannot be */
+    void (*failed)(kt_board *b, void *self); /* instead of train_end, when an error ended the training */
 } kt_board_part;
 
 struct kt_board {
@@ -45,13 +46,26 @@ struct kt_board {
     bool no_validation;            /* it could not be opened */
     int64_t train_batch;           /* since training began, 1-based: the step of what batches write */
     int64_t test_batch;            /* since the callback was made */
+    kt_gate watch;                 /* at which batches watch_* look, resolved */
+    kt_gate_state watch_state;
+    bool watches, watching;        /* some option needs the gate; it is open at this batch */
+    bool training;                 /* between train_begin and train_end */
     const kt_board_part *parts[KT_BOARD_MAX_PARTS];
     void *state[KT_BOARD_MAX_PARTS];
     int n_parts;
 };
 
+/* The run of training, opened at first use; when that fails it is an error of the context. train_begin does it; a part
+ * whose Keras counterpart writes before (set_model) may ask earlier. */
+kt_status kt_board_open_train(kt_board *b);
+
 /* The run of validation, opened at first use; NULL when that fails, which has been told to the log hook. */
 kt_events *kt_board_validation(kt_board *b);
+
+/* A run of a part's own below log_dir ("": log_dir itself). NULL when that fails, which has been told to the log hook.
+ * Closing says what was lost, and sets *events to NULL. */
+kt_events *kt_board_open_run(kt_board *b, const char *run);
+void kt_board_close_run(kt_board *b, kt_events **events, const char *run);
 
 /* before + name + after as the tag of a scalar. `events` may be NULL. */
 void kt_board_scalar(kt_events *events, const char *before, const char *name, const char *after, double value,

@@ -62,7 +62,7 @@ static kt_status scalars_batch_end(kt_board *b, void *self, int64_t batch, kt_lo
     if (!b->update_every || b->train_batch % b->update_every) return KT_OK;
     if (b->config.write_steps_per_second) {
         double seconds = kt_loop_now(b->loop) - s->batch_start;
-        kt_board_scalar(b->train, "batch_", "steps_per_second", "", seconds > 0 ? 1 / seconds : 0, b->train_batch);
+        kt_events_scalar(b->train, "batch_steps_per_second", seconds > 0 ? 1 / seconds : 0, b->train_batch);
     }
     for (int64_t i = 0, n = kt_logs_count(logs); i < n; i++)
         batch_scalar(b, s, kt_logs_name(logs, i), kt_logs_value(logs, i));

@@ -18,8 +18,9 @@ static const kt_board_part *const all_parts[] = {
 #include "train/callbacks/tensorboard/parts.def"
 #undef KT_BOARD_PART
 };
-enum { N_PARTS = sizeof all_parts / sizeof *all_parts };
+enum { N_PARTS = sizeof all_parts / sizeof *all_parts, WATCH_EVERY = 100 };
 _Static_assert((int)N_PARTS <= (int)KT_BOARD_MAX_PARTS, "board.h has room for too few parts");
+_Static_assert(sizeof(kt_tensorboard_config) <= sizeof(kt_callback_box), "the configuration does not fit its box");
 
 /* Calls one hook of each part that has it, until one fails; `state` is the part's own. */
 #define EACH_PART(b, hook, arguments)                                                                                  \
@@ -43,7 +44,19 @@ static kt_status check(kt_board *b, const kt_tensorboard_config *c)
     b->update_every = c->update_every;
     if (strcmp(freq, "batch") == 0 && !b->update_every) b->update_every = 1;
     else if (strcmp(freq, "epoch") != 0 && strcmp(freq, "batch") != 0)
-        return kt_fail_name(b->kt, "update_freq of TensorBoard (a number of batches goes to update_every)", freq, known);
+        return kt_fail_name(b->kt, "update_freq of TensorBoard (a number of batches goes to update_every)", freq,
+                            known);
+    const kt_gate *given = &c->watch;
+    b->watch = *given;
+    if (given->every == 0 && given->seconds == 0 && given->per_decade == 0)
+        b->watch.every = b->update_every ? b->update_every : WATCH_EVERY;
+    if (given->every < 0 || given->per_decade < 0 || !(given->seconds >= 0))
+        return kt_fail(b->kt, KT_ERR_VALUE,
+                       "TensorBoard: expected a watch gate of 0 or more in each field, got every %lld, per_decade %lld "
+                       "and seconds %g; .watch = { .every = 100 } looks at each hundredth batch",
+                       (long long)given->every, (long long)given->per_decade, given->seconds);
+    b->watches = c->watch_gradients || c->watch_updates || c->watch_activations || c->watch_weights ||
+                 c->watch_learning_rate || c->watch_loss_terms || c->write_speed || c->write_memory;
     return KT_OK;
 }
 
@@ -76,25 +89,56 @@ static kt_events *open_run(kt_board *b, const char *run, kt_events_error *error)
 {
     char path[4096];
     kt_text text = kt_text_in(path, sizeof path);
-    kt_text_add(&text, "%s/%s", b->log_dir, run);
+    kt_text_add(&text, run[0] ? "%s/%s" : "%s%s", b->log_dir, run);
     return kt_events_for(b->kt, path, error);
 }
 
-static kt_status open_train(kt_board *b)
+/* The training steps that lie before this training. */
+static int64_t steps_before(const kt_board *b)
+{
+    const kt_loop *loop = b->loop;
+    int64_t done = loop->optimizer ? kt_iterations(loop->optimizer) : 0, steps = loop->steps > 0 ? loop->steps : 0;
+    int64_t asked = 0;
+    if (!kt_mul_int64(loop->initial_epoch, steps, &asked)) asked = 0;
+    return done > asked ? done : asked;
+}
+
+/* TensorBoard's default reader drops what is overtaken tag by tag and needs no mark. Its Python reader drops, in all
+ * tags at once, what lies beyond one step: where some tags count batches and others epochs, the larger number, since
+ * points shown twice are better than points lost. */
+static void resume_run(kt_board *b, kt_events *events, bool batches)
+{
+    if (kt_events_resume_from(events, batches ? steps_before(b) + 1 : b->loop->initial_epoch) != KT_OK)
+        kt_remark(b->kt, "TensorBoard (resume): %s", kt_events_message(events));
+}
+
+kt_status kt_board_open_train(kt_board *b)
 {
     kt_events_error error;
-    if (!b->train) b->train = open_run(b, "train", &error);
     if (b->train) return KT_OK;
+    b->train = open_run(b, "train", &error);
+    if (b->train) {
+        if (b->config.resume) resume_run(b, b->train, b->update_every || b->watches);
+        return KT_OK;
+    }
     return kt_fail(b->kt, error.status ? error.status : KT_ERR_IO, "TensorBoard: %s", error.message);
+}
+
+kt_events *kt_board_open_run(kt_board *b, const char *run)
+{
+    kt_events_error error;
+    kt_events *events = open_run(b, run, &error);
+    if (!events)
+        kt_remark(b->kt, "TensorBoard: the run %s is not logged: %s", run[0] ? run : b->log_dir, error.message);
+    return events;
 }
 
 kt_events *kt_board_validation(kt_board *b)
 {
-    kt_events_error error;
     if (b->validation || b->no_validation) return b->validation;
-    b->validation = open_run(b, "validation", &error);
+    b->validation = kt_board_open_run(b, "validation");
     b->no_validation = !b->validation;
-    if (b->no_validation) kt_remark(b->kt, "TensorBoard: the validation run is not logged: %s", error.message);
+    if (b->config.resume && b->validation) resume_run(b, b->validation, b->loop->optimizer != NULL);
     return b->validation;
 }
 
@@ -108,15 +152,15 @@ static void look(kt_board *b, kt_events *events, int64_t step, bool open)
     outlet->open = open && events;
 }
 
-static void close_run(kt_board *b, kt_events **events, const char *run)
+void kt_board_close_run(kt_board *b, kt_events **events, const char *run)
 {
     kt_outlet *outlet = b->kt->summary;
     if (!*events) return;
     if (outlet && outlet->events == *events) look(b, NULL, 0, false);
     kt_events_flush(*events);
-    if (kt_events_dropped(*events))
-        kt_remark(b->kt, "TensorBoard: run %s lost %lld records: %s", run, (long long)kt_events_dropped(*events),
-                  kt_events_message(*events));
+    int64_t lost = kt_events_dropped(*events) + kt_events_waiting(*events);
+    if (lost)
+        kt_remark(b->kt, "TensorBoard: run %s lost %lld records: %s", run, (long long)lost, kt_events_message(*events));
     kt_events_close(*events);
     *events = NULL;
 }
@@ -125,12 +169,14 @@ static void board_release(void *self)
 {
     kt_board *b = self;
     if (!b->kt) return;
+    for (int i = 0; b->training && i < b->n_parts; i++)
+        if (b->parts[i]->failed) b->parts[i]->failed(b, b->state[i]);
     for (int i = b->n_parts; i-- > 0;) {
         if (b->parts[i]->release) b->parts[i]->release(b, b->state[i]);
         kt_give(b->kt, b->state[i]);
     }
-    close_run(b, &b->train, "train");
-    close_run(b, &b->validation, "validation");
+    kt_board_close_run(b, &b->train, "train");
+    kt_board_close_run(b, &b->validation, "validation");
     kt_give(b->kt, b->log_dir);
 }
 
@@ -153,8 +199,11 @@ static kt_status board_train_begin(void *self, kt_loop *loop, kt_logs *logs)
 {
     (void)loop, (void)logs;
     kt_board *b = self;
-    b->train_batch = 0;
-    if (open_train(b) != KT_OK) return b->kt->status;
+    b->train_batch = b->config.resume ? steps_before(b) : 0;
+    if (b->config.resume) b->test_batch = b->train_batch; /* not known; in order as long as tests are shorter */
+    b->watch_state = (kt_gate_state){ 0 };
+    if (kt_board_open_train(b) != KT_OK) return b->kt->status;
+    b->training = true;
     EACH_PART(b, train_begin, (b, state))
     return KT_OK;
 }
@@ -185,6 +234,9 @@ static kt_status board_train_batch_begin(void *self, kt_loop *loop, int64_t batc
     (void)loop, (void)logs;
     kt_board *b = self;
     look_at_batch(b, b->train, ++b->train_batch, batch);
+    if (b->watches)
+        b->watching = kt_gate_opens(&b->watch, &b->watch_state, b->train_batch,
+                                    b->watch.seconds > 0 ? kt_loop_now(loop) : 0);
     EACH_PART(b, batch_begin, (b, state, batch))
     return KT_OK;
 }
@@ -211,16 +263,19 @@ static kt_status board_train_end(void *self, kt_loop *loop, kt_logs *logs)
 {
     (void)loop, (void)logs;
     kt_board *b = self;
+    b->training = false;
     EACH_PART(b, train_end, (b, state))
-    close_run(b, &b->train, "train");
-    close_run(b, &b->validation, "validation");
+    kt_board_close_run(b, &b->train, "train");
+    kt_board_close_run(b, &b->validation, "validation");
     return KT_OK;
 }
 
 static kt_status board_test_begin(void *self, kt_loop *loop, kt_logs *logs)
 {
     (void)loop, (void)logs;
-    kt_board_validation(self);
+    kt_board *b = self;
+    EACH_PART(b, test_begin, (b, state))
+    kt_board_validation(b);
     return KT_OK;
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* summary/utf8.h: tags must be UTF-8, or a reader dies of them.
+/* base/utf8.h: tags must be UTF-8, or a reader dies of them.
  *
  * Protobuf strings are UTF-8 by definition; TensorBoard's default reader gives up a whole file at
  * the first one that is not. So a tag is checked at its first use and repaired as browsers do it:
  * each piece that cannot begin or continue a character becomes one U+FFFD.
  */
-#ifndef KERATIN_SUMMARY_UTF8_H
-#define KERATIN_SUMMARY_UTF8_H
+#ifndef KT_BASE_UTF8_H
+#define KT_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>

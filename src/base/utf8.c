@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* summary/utf8.c: finds where UTF-8 is broken.
+/* base/utf8.c: finds where UTF-8 is broken.
  *
  * One function decides everything: how many bytes at a place make a whole character, or else how
  * many make the longest beginning of one. The range of the second byte depends on the first (that
  * excludes overlong forms, surrogates and what lies above U+10FFFF); all later bytes are 80 to BF.
  */
-#include "utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
