@@ -37,10 +37,10 @@ typedef struct kt_logdir_config {
     size_t size;            /* set by kt_logdir_open; 0 means the fields below */
     const char *logdir;     /* read with everything below it; one event file is fine, too */
     int threads;            /* 0: as many as there are processors */
-    const char *index;      /* (optional) a file that remembers what has been read: opening again takes milliseconds, and
-                               columns are read when they are asked for. Written after opening and at the end when there
-                               is something new; one that is damaged, or of other options or another folder, is written
-                               anew; a file that is no index is left alone. 20 bytes a point */
+    const char *index;      /* (optional) a file that remembers what has been read: opening again takes milliseconds,
+                               and columns are read when they are asked for. Written after opening and at the end when
+                               there is something new; one that is damaged, or of other options or another folder, is
+                               written anew; a file that is no index is left alone. 20 bytes a point */
     bool forget_restarts;   /* as TensorBoard's default reader: a point with step s removes those with steps >= s before
                                it; otherwise all are kept */
     kt_allocator allocator; /* default: malloc, realloc, free; called by all threads of the log at once */
@@ -75,7 +75,7 @@ KT_API kt_status kt_logdir_refresh(kt_logdir *log, int64_t *changed);
 typedef struct kt_series {
     const char *run;         /* path below the logdir with '/'; the logdir itself is "." */
     const char *tag;         /* always UTF-8; "__run_graph__" for a raw graph */
-    const char *plugin;      /* "scalars", "histograms"...: what TensorBoard would show it as, also for legacy records */
+    const char *plugin;      /* "scalars", "histograms"...: what TensorBoard would show it as, legacy records too */
     const char *display_name, *description; /* "" where there is none */
     const void *content;     /* the plugin's own bytes of the first value */
     size_t content_size;
@@ -88,10 +88,11 @@ typedef struct kt_series {
     bool mixed;              /* one name used for two kinds: TensorBoard shows the first */
 } kt_series;
 
-KT_API int64_t kt_logdir_series_count(const kt_logdir *log);             /* sorted by run, then tag */
+KT_API int64_t kt_logdir_series_count(const kt_logdir *log); /* sorted by run, then tag */
 /* NULL past the end, and when there is no memory to load columns from the index. Until refresh or close. */
 KT_API const kt_series *kt_logdir_series(const kt_logdir *log, int64_t i);
-KT_API const kt_series *kt_logdir_find(const kt_logdir *log, const char *run, const char *tag); /* NULL if there is none */
+/* NULL if there is none. */
+KT_API const kt_series *kt_logdir_find(const kt_logdir *log, const char *run, const char *tag);
 
 /* ---- values of any kind ---- */
 
@@ -104,11 +105,11 @@ typedef enum kt_value_kind {
 
 typedef struct kt_value {
     kt_value_kind kind;
-    int dtype;                /* TensorFlow's DataType of the tensor: 1 float, 2 double, 3 int32, 4 uint8, 7 string... */
+    int dtype;                /* TensorFlow's DataType of the tensor: 1 float, 2 double, 3 int32, 7 string... */
     int rank;
     int64_t dim[8];           /* as the record says; of a histogram (count, 3) */
-    int64_t count;            /* of what follows; the product of dim unless `why` says otherwise, and never more than the
-                                 record holds: a tensor of one number that claims a giant shape has count 1 */
+    int64_t count;            /* of what follows; the product of dim unless `why` says otherwise, and never more than
+                                 the record holds: a tensor of one number that claims a giant shape has count 1 */
     const double *numbers;    /* complex ones as pairs: one more dimension of 2 */
     const kt_bucket *buckets;
     const kt_blob *strings;   /* KT_VALUE_BYTES: one */
@@ -133,7 +134,7 @@ typedef struct kt_logdir_problem {
     int64_t offset;       /* where in the file */
     int64_t skipped;      /* bytes passed over; 0 for a notice */
     kt_status status;     /* KT_ERR_FORMAT: damaged; KT_ERR_IO: unreadable; KT_ERR_MEMORY: values were left out;
-                             KT_OK: a notice: unfinished end, as while it grows, a tag that was repaired or is mixed... */
+                             KT_OK: a notice: an unfinished end, as while it grows, a tag that was repaired, ... */
     const char *reason;   /* a sentence */
 } kt_logdir_problem;
 KT_API int64_t kt_logdir_problems(const kt_logdir *log);                      /* the first 1,000 are kept, */
@@ -181,7 +182,8 @@ typedef struct kt_logdir_record_value {
 } kt_logdir_record_value;
 
 /* Summary value i of a record that is still lent. */
-KT_API kt_status kt_logdir_record_value_at(kt_logdir *log, const kt_logdir_record *record, int64_t i, kt_logdir_record_value *value);
+KT_API kt_status kt_logdir_record_value_at(kt_logdir *log, const kt_logdir_record *record, int64_t i,
+                                           kt_logdir_record_value *value);
 
 /* The sentence of the last failure, "" when there was none. */
 KT_API const char *kt_logdir_message(const kt_logdir *log);

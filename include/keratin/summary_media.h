@@ -109,7 +109,7 @@ typedef struct kt_mesh_view {
 typedef struct kt_mesh {
     const float *vertices;  /* (batch, vertex_count, 3) */
     const int32_t *faces;   /* (batch, face_count, 3): vertices of the triangle, counted from 0; NULL: a point cloud */
-    const uint8_t *colors;  /* (batch, vertex_count, 3): RGB; NULL: grey */
+    const uint8_t *colors;  /* (batch, vertex_count, 3): RGB; NULL: grey; points have the colour of the run */
     int64_t batch;          /* 0: 1 */
     int64_t vertex_count, face_count;
     const kt_mesh_view *view; /* (optional) */

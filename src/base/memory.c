@@ -2,34 +2,16 @@
 /* base/memory.c: see memory.h. Knows the host's allocator and nothing else. */
 #include "base/memory.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/host.h"
+
 enum { HEAD = 16, LINE = 64 };
-
-static void *host_allocate(size_t bytes, void *user)
-{
-    (void)user;
-    return malloc(bytes);
-}
-
-static void *host_resize(void *old, size_t bytes, void *user)
-{
-    (void)user;
-    return realloc(old, bytes);
-}
-
-static void host_release(void *block, void *user)
-{
-    (void)user;
-    free(block);
-}
 
 void kt_heap_init(kt_heap *heap, const kt_allocator *host)
 {
     memset(heap, 0, sizeof *heap);
-    if (host && host->allocate && host->resize && host->release) heap->host = *host;
-    else heap->host = (kt_allocator){ host_allocate, host_resize, host_release, NULL };
+    heap->host = kt_allocator_or_host(host);
 }
 
 static void count(kt_heap *heap, size_t bytes)

@@ -12,31 +12,13 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "base/host.h"
 #include "log.h"
 
 enum { OPEN_BUFFER = 65536, OPEN_BUFFER_MIN = 4096, OPEN_QUEUE = 64 << 20, OPEN_ROTATE_MIN = 4096 };
 
 static const double open_flush_seconds = 2, open_wait_seconds = 1;
-
-static void *open_malloc(size_t bytes, void *user)
-{
-    (void)user;
-    return malloc(bytes);
-}
-
-static void *open_realloc(void *old, size_t bytes, void *user)
-{
-    (void)user;
-    return realloc(old, bytes);
-}
-
-static void open_release(void *block, void *user)
-{
-    (void)user;
-    free(block);
-}
 
 static kt_events *open_refuse(kt_events_error *error, kt_status status, const char *message)
 {
@@ -111,8 +93,7 @@ kt_events *kt_events_open_on(const kt_events_config *config, const kt_file_calls
     const char *wrong = open_check(&c);
     if (wrong) return open_refuse(c.error, KT_ERR_VALUE, wrong);
 
-    if (!c.allocator.allocate)
-        c.allocator = (kt_allocator){ open_malloc, open_realloc, open_release, NULL };
+    c.allocator = kt_allocator_or_host(&c.allocator);
     kt_events *log = c.allocator.allocate(sizeof *log, c.allocator.user);
     if (!log) return open_refuse(c.error, KT_ERR_MEMORY, "out of memory for the log; free some");
     size_t block = c.buffer_bytes != 0 ? c.buffer_bytes : OPEN_BUFFER;

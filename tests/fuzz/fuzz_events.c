@@ -107,7 +107,8 @@ static unsigned ask_everything(kt_logdir *log)
         kt_logdir_record record = { 0 };
         kt_logdir_record_value value;
         sum += sum_text(kt_logdir_file_at(log, i)->writer);
-        for (int n = 0; n < 1000 && kt_logdir_record_at(log, i, record.next, &record) == KT_OK && record.frame.bytes; n++)
+        for (int n = 0; n < 1000 && kt_logdir_record_at(log, i, record.next, &record) == KT_OK && record.frame.bytes;
+             n++)
             for (int64_t k = 0; k < record.values && k < 100; k++)
                 if (kt_logdir_record_value_at(log, &record, k, &value) == KT_OK)
                     sum += sum_of(value.tag.bytes, value.tag.size);
@@ -132,9 +133,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] % 3 != 0) repair_events(copy + (size - 1 - file.size), file.size);
     fuzz_memory memory = { .most = 4 * size + ((size_t)10 << 20) };
     kt_logdir_config config = { .size = sizeof config,
-                             .threads = 1,
-                             .forget_restarts = data[0] >= 128,
-                             .allocator = { fuzz_allocate, fuzz_resize, fuzz_release, &memory } };
+                                .threads = 1,
+                                .forget_restarts = data[0] >= 128,
+                                .allocator = { fuzz_allocate, fuzz_resize, fuzz_release, &memory } };
     kt_logdir *log = kt_logdir_open_memory(file, index, &config);
     if (!log) abort();
     volatile unsigned keep = ask_everything(log);

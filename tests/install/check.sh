@@ -50,6 +50,9 @@ cxx=${CXX:-c++}
     if command -v "$cxx" >/dev/null 2>&1; then
         try "C++, shared" $cxx -std=c++17 $warn "$root/examples/from_cpp.cpp" $(pkg-config --cflags --libs keratin) -o cpp
         try "C++, shared, runs" ./cpp
+        try "summary, C++" $cxx -std=c++17 $warn "$root/examples/summary_from_cpp.cpp" \
+            $(pkg-config --cflags --libs keratin-summary) -o summary_cpp
+        try "summary, C++, runs" ./summary_cpp logs/pendulum2
     fi
 
     try "summary, shared" $cc -std=c17 $warn "$root/examples/summary_only.c" $(pkg-config --cflags --libs keratin-summary) \

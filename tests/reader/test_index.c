@@ -103,7 +103,7 @@ static void same_logs(kt_logdir *a, kt_logdir *b)
 static bool check(bool forget)
 {
     kt_logdir *log = kt_logdir_open(top, .index = index_path, .forget_restarts = forget),
-           *plain = kt_logdir_open(top, .forget_restarts = forget);
+              *plain = kt_logdir_open(top, .forget_restarts = forget);
     assert_non_null(log);
     assert_non_null(plain);
     bool stored = false;
@@ -240,8 +240,8 @@ static void test_unwritable(void **state)
     assert_true(kt_logdir_series_count(log) > 10);
     bool said = false;
     for (int64_t i = 0; i < kt_logdir_problems(log); i++)
-        said =
-            said || (kt_logdir_problem_at(log, i)->status == KT_OK && strstr(kt_logdir_problem_at(log, i)->reason, "index"));
+        said = said ||
+               (kt_logdir_problem_at(log, i)->status == KT_OK && strstr(kt_logdir_problem_at(log, i)->reason, "index"));
     assert_true(said);
     kt_logdir_close(log);
     assert_int_equal(access(index_path, F_OK), -1); /* and none is written unless asked for */

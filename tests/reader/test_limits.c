@@ -37,8 +37,8 @@ static void counted_release(void *block, void *user)
 static kt_logdir_config config_of(counted *c)
 {
     return (kt_logdir_config){ .size = sizeof(kt_logdir_config),
-                            .threads = 1,
-                            .allocator = { counted_allocate, counted_resize, counted_release, c } };
+                               .threads = 1,
+                               .allocator = { counted_allocate, counted_resize, counted_release, c } };
 }
 
 enum { FIXED = 10 << 20 }; /* what log.c allows a log with one file and one thread, and a little */
@@ -48,7 +48,8 @@ static void ask_all(kt_logdir *log)
     kt_value value;
     for (int64_t i = 0; i < kt_logdir_series_count(log); i++) {
         const kt_series *series = kt_logdir_series(log, i);
-        for (int64_t k = 0; k < series->count; k += 1 + series->count / 50) (void)kt_logdir_value(log, series, k, &value);
+        for (int64_t k = 0; k < series->count; k += 1 + series->count / 50)
+            (void)kt_logdir_value(log, series, k, &value);
     }
 }
 

@@ -112,7 +112,8 @@ static void test_while_written(void **state)
             assert_int_equal(series->restarts, 0);
         }
         assert_int_equal(there, points);
-        for (int64_t i = 0; i < kt_logdir_problems(log); i++) assert_int_equal(kt_logdir_problem_at(log, i)->status, KT_OK);
+        for (int64_t i = 0; i < kt_logdir_problems(log); i++)
+            assert_int_equal(kt_logdir_problem_at(log, i)->status, KT_OK);
         usleep(1000);
     }
     pthread_join(writer, NULL);

@@ -72,7 +72,8 @@ static void test_scalars(void **state)
         made *m = made_new();
         made_value(m, 5, ways[i].bytes, ways[i].n);
         kt_logdir *log = made_open(m);
-        if (kt_logdir_series_count(log) != 1) fail_msg("way %zu has %lld series", i, (long long)kt_logdir_series_count(log));
+        if (kt_logdir_series_count(log) != 1)
+            fail_msg("way %zu has %lld series", i, (long long)kt_logdir_series_count(log));
         assert_true(last_of(log, "a") == 0.5f);
         assert_int_equal(kt_logdir_series(log, 0)->steps[0], 5);
         assert_int_equal(kt_logdir_problems(log), 0);

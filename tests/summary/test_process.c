@@ -41,6 +41,11 @@
 #endif
 #endif
 
+#ifdef SANITIZED
+static const bool child_memory = false;
+#else
+static const bool child_memory = true;
+#endif
 #ifdef SANITIZED_THREADS
 static const bool child_threads = false; /* the sanitizer allows none after a fork */
 #else
@@ -135,10 +140,13 @@ static bool child_is_right(kt_events *log)
                 kt_events_limit(log, "", (kt_gate){ .every = 2 }) == KT_ERR_STATE &&
                 !kt_events_wants(log, "x", 1) && kt_events_status(log) == KT_ERR_STATE &&
                 strstr(kt_events_message(log), "opened before fork() and stays with the parent") &&
-                kt_events_dropped(log) == 0 && kt_events_path(log) && kt_events_close(log) == KT_ERR_STATE;
+                kt_events_dropped(log) == 0 && kt_events_path(log);
+    /* The sanitizers' allocators, unlike the system's, may be locked for ever in a child. */
+    if (!child_memory) return good;
+    good = good && kt_events_close(log) == KT_ERR_STATE;
     char own[128];
     snprintf(own, sizeof own, "%s/child%ld", dir, (long)getpid());
-    log = kt_events_open(own, .no_thread = !child_threads);
+    log = kt_events_open(own);
     return good && kt_events_scalar(log, "x", 1, 1) == KT_OK && kt_events_close(log) == KT_OK;
 }
 
@@ -260,7 +268,8 @@ static void test_kill(void **state)
             }
         }
         double start = seconds();
-        while (*acknowledged < 0 && seconds() - start < 20) usleep(50);
+        int64_t least = round % 2 ? 1 : 0; /* half of them when something has been flushed */
+        while (*acknowledged < least && seconds() - start < 20) usleep(50);
         seed = seed * 1664525u + 1013904223u;
         usleep(seed >> 20); /* up to 4 ms */
         kill(child, SIGKILL);
@@ -281,7 +290,7 @@ static void test_kill(void **state)
         free(file.bytes);
         unlink(path);
     }
-    assert_true(flushed > 50);
+    assert_true(flushed >= 100);
     munmap(acknowledged, 4096);
 }
 

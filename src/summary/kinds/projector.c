@@ -19,14 +19,14 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/host.h"
+#include "base/utf8.h"
 #include "image.h"
 #include "number.h"
 #include "projector_config.h"
 #include "summary/file.h"
-#include "base/utf8.h"
 
 enum { PROJECTOR_NAME_MAX = 500, PROJECTOR_STEM_MAX = 100, PROJECTOR_LABEL_MAX = 1000, PROJECTOR_SPRITE_MAX = 8192 };
 enum { PROJECTOR_COUNT_MAX = 1000, PROJECTOR_CONFIG_MAX = 1 << 24, PROJECTOR_PATH_MAX = 65536 };
@@ -48,26 +48,6 @@ typedef struct projector {
     char *old;             /* the configuration that is there, or NULL */
     size_t old_size;
 } projector;
-
-/* ---- The host's memory ----------------------------------------------------------------------- */
-
-static void *projector_malloc(size_t bytes, void *user)
-{
-    (void)user;
-    return malloc(bytes);
-}
-
-static void *projector_realloc(void *old, size_t bytes, void *user)
-{
-    (void)user;
-    return realloc(old, bytes);
-}
-
-static void projector_release(void *block, void *user)
-{
-    (void)user;
-    free(block);
-}
 
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
@@ -445,8 +425,7 @@ kt_status kt_projector_write_with(const kt_projector_config *config)
                               "kt_projector_write: expected all three functions of the allocator or none, got some; "
                               "give the "
                               "missing ones");
-    if (!c.allocator.allocate)
-        c.allocator = (kt_allocator){ projector_malloc, projector_realloc, projector_release, NULL };
+    c.allocator = kt_allocator_or_host(&c.allocator);
 
     projector p = { .c = c, .a = &c.allocator };
     kt_status status = projector_write(&p);

@@ -9,30 +9,12 @@
  */
 #include "summary/kinds/trace.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/host.h"
 #include "summary/tags.h"
 
 enum { TRACE_SPANS = 200000, TRACE_TEXTS = 16 << 20, TRACE_ROWS = 4096 };
-
-static void *trace_malloc(size_t bytes, void *user)
-{
-    (void)user;
-    return malloc(bytes);
-}
-
-static void *trace_realloc(void *old, size_t bytes, void *user)
-{
-    (void)user;
-    return realloc(old, bytes);
-}
-
-static void trace_release(void *block, void *user)
-{
-    (void)user;
-    free(block);
-}
 
 /* The array with room for `more` elements, one at least, behind n, of which it may have `most`. NULL: there is none, and
  * the array is as it was. */
@@ -107,8 +89,7 @@ kt_trace *kt_trace_new_with(const kt_trace_config *config)
 {
     kt_trace_config c = { 0 };
     if (config) memcpy(&c, config, config->size > 0 && config->size < sizeof c ? config->size : sizeof c);
-    if (!c.allocator.allocate || !c.allocator.resize || !c.allocator.release)
-        c.allocator = (kt_allocator){ trace_malloc, trace_realloc, trace_release, NULL };
+    c.allocator = kt_allocator_or_host(&c.allocator);
     kt_trace *t = c.allocator.allocate(sizeof *t, c.allocator.user);
     if (!t) return NULL;
     *t = (kt_trace){ .allocator = c.allocator, .epoch = c.epoch_ns };

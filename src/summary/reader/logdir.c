@@ -353,8 +353,9 @@ static kt_status log_refresh_folder(kt_logdir *log)
     kt_pile_clear(&log->walk_pile);
     kt_status status = kt_walk_folder(log, &walk, &error);
     if (status == KT_ERR_IO)
-        kt_logdir_fail(log, status, "kt_logdir_open: expected a folder with event files, or one such file, got \"%s\": %s",
-                    log->logdir, kt_system_reason(error));
+        kt_logdir_fail(log, status,
+                       "kt_logdir_open: expected a folder with event files, or one such file, got \"%s\": %s",
+                       log->logdir, kt_system_reason(error));
     else if (status == KT_OK) status = log_meet(log, &walk);
     kt_walk_free(log, &walk);
     return status;
@@ -451,7 +452,8 @@ kt_logdir *kt_logdir_open_with(const kt_logdir_config *given)
     if (!given) return NULL;
     memcpy(&config, given, given->size == 0 || given->size > sizeof config ? sizeof config : given->size);
     if (!config.logdir || !config.logdir[0]) {
-        open_tell(&config, KT_ERR_VALUE, "kt_logdir_open: expected a folder with event files, got no path; set .logdir");
+        open_tell(&config, KT_ERR_VALUE,
+                  "kt_logdir_open: expected a folder with event files, got no path; set .logdir");
         return NULL;
     }
     kt_logdir *log = log_new(&config);

@@ -119,10 +119,10 @@ static kt_status problem_put(kt_logdir *log, const char *file, const kt_trouble 
     const char *reason = gap ? kt_pile_text(&log->sentences, sentence, strlen(sentence)) : form;
     if (!reason) return KT_ERR_MEMORY;
     log->problems[log->problem_count++] = (kt_logdir_problem){ .file = file,
-                                                            .offset = trouble->offset,
-                                                            .skipped = trouble->skipped,
-                                                            .status = troubles[trouble->code].status,
-                                                            .reason = reason };
+                                                               .offset = trouble->offset,
+                                                               .skipped = trouble->skipped,
+                                                               .status = troubles[trouble->code].status,
+                                                               .reason = reason };
     return KT_OK;
 }
 

@@ -12,8 +12,8 @@ kt_status kt_logdir_record_at(kt_logdir *log, int64_t file, int64_t offset, kt_l
     if (!log || !record) return KT_ERR_STATE;
     if (file < 0 || file >= (int64_t)log->file_count || offset < 0)
         return kt_logdir_fail(log, KT_ERR_VALUE,
-                           "kt_logdir_record_at: expected a file from 0 to %lld and an offset, got %lld and %lld",
-                           (long long)log->file_count - 1, (long long)file, (long long)offset);
+                              "kt_logdir_record_at: expected a file from 0 to %lld and an offset, got %lld and %lld",
+                              (long long)log->file_count - 1, (long long)file, (long long)offset);
     kt_source *source = log->files[file];
     if (source->irregular || offset >= source->size) return KT_OK;
     kt_status status = kt_logdir_window_on(log, source);
@@ -38,7 +38,7 @@ kt_status kt_logdir_record_at(kt_logdir *log, int64_t file, int64_t offset, kt_l
         bool refused = log->window.refused;
         log->window.refused = false;
         return kt_logdir_fail(log, refused ? KT_ERR_MEMORY : KT_ERR_IO, "%s: %s", source->shown.path,
-                           refused ? "there is no memory for a record" : "cannot be read");
+                              refused ? "there is no memory for a record" : "cannot be read");
     }
     kt_event_view event;
     kt_value_view view;
@@ -62,7 +62,8 @@ kt_status kt_logdir_record_at(kt_logdir *log, int64_t file, int64_t offset, kt_l
     return KT_OK;
 }
 
-kt_status kt_logdir_record_value_at(kt_logdir *log, const kt_logdir_record *record, int64_t i, kt_logdir_record_value *value)
+kt_status kt_logdir_record_value_at(kt_logdir *log, const kt_logdir_record *record, int64_t i,
+                                    kt_logdir_record_value *value)
 {
     if (value) *value = (kt_logdir_record_value){ 0 };
     if (!log || !record || !value) return KT_ERR_STATE;
@@ -72,7 +73,7 @@ kt_status kt_logdir_record_value_at(kt_logdir *log, const kt_logdir_record *reco
     bool broken = false;
     if (i < 0 || i >= record->values || !kt_event_parse(record->event.bytes, record->event.size, &event))
         return kt_logdir_fail(log, KT_ERR_VALUE, "kt_logdir_record_value_at: expected a value from 0 to %lld, got %lld",
-                           (long long)record->values - 1, (long long)i);
+                              (long long)record->values - 1, (long long)i);
     if (log->asked_event != record->event.bytes ||
         i < log->asked_count) { /* one after the other they cost nothing twice */
         log->asked = kt_values_of(&event);

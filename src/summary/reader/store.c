@@ -2,33 +2,15 @@
 /* summary/reader/store.c: see store.h. The only place of the reader that calls the host's allocator. */
 #include "summary/reader/store.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/host.h"
 
 enum { HEAD = 16, PILE_FIRST = 512, PILE_MOST = 32768 };
 
-static void *host_allocate(size_t bytes, void *user)
-{
-    (void)user;
-    return malloc(bytes);
-}
-
-static void *host_resize(void *old, size_t bytes, void *user)
-{
-    (void)user;
-    return realloc(old, bytes);
-}
-
-static void host_release(void *block, void *user)
-{
-    (void)user;
-    free(block);
-}
-
 void kt_store_begin(kt_store *store, const kt_allocator *host)
 {
-    if (host && host->allocate && host->resize && host->release) store->host = *host;
-    else store->host = (kt_allocator){ host_allocate, host_resize, host_release, NULL };
+    store->host = kt_allocator_or_host(host);
     atomic_init(&store->used, 0);
     atomic_init(&store->limit, INT64_MAX);
     atomic_init(&store->limited, false);

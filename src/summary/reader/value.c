@@ -37,7 +37,8 @@ kt_status kt_logdir_window_on(kt_logdir *log, kt_source *file)
     bool seen = kt_source_see(file->run, file, &log->window, file->size);
     int error = file->error;
     file->error = before;
-    if (!seen) return kt_logdir_fail(log, KT_ERR_IO, "%s: cannot be read: %s", file->shown.path, kt_system_reason(error));
+    if (!seen)
+        return kt_logdir_fail(log, KT_ERR_IO, "%s: cannot be read: %s", file->shown.path, kt_system_reason(error));
     log->window_fd = log->window.fd;
     log->window_file = file;
     return KT_OK;
@@ -47,8 +48,8 @@ static kt_status value_record(kt_logdir *log, kt_run *run, const kt_place *place
                               uint64_t *n)
 {
     if (place->file >= run->file_count)
-        return kt_logdir_fail(log, KT_ERR_FORMAT, "kt_logdir_value: the index names a file that run \"%s\" does not have",
-                           run->name);
+        return kt_logdir_fail(log, KT_ERR_FORMAT,
+                              "kt_logdir_value: the index names a file that run \"%s\" does not have", run->name);
     kt_source *file = run->files[place->file];
     kt_status status = kt_logdir_window_on(log, file);
     if (status != KT_OK) return status;
@@ -58,13 +59,14 @@ static kt_status value_record(kt_logdir *log, kt_run *run, const kt_place *place
         if (log->window.refused) {
             log->window.refused = false;
             return kt_logdir_fail(log, KT_ERR_MEMORY, "%s: there is no memory for a record of %llu bytes",
-                               file->shown.path, (unsigned long long)*n);
+                                  file->shown.path, (unsigned long long)*n);
         }
         return kt_logdir_fail(log, KT_ERR_IO, "%s: cannot be read: %s", file->shown.path,
-                           kt_system_reason(log->window.error));
+                              kt_system_reason(log->window.error));
     default:
-        return kt_logdir_fail(log, KT_ERR_FORMAT, "%s: the record at %lld is not there any more; call kt_logdir_refresh",
-                           file->shown.path, (long long)place->offset);
+        return kt_logdir_fail(log, KT_ERR_FORMAT,
+                              "%s: the record at %lld is not there any more; call kt_logdir_refresh", file->shown.path,
+                              (long long)place->offset);
     }
 }
 
@@ -73,7 +75,8 @@ static kt_status value_record(kt_logdir *log, kt_run *run, const kt_place *place
 static kt_status value_room(kt_logdir *log, void *array, size_t *room, int64_t count, size_t size)
 {
     if ((uint64_t)count <= SIZE_MAX / 2 && kt_store_grow(&log->store, array, room, (size_t)count, size)) return KT_OK;
-    return kt_logdir_fail(log, KT_ERR_MEMORY, "kt_logdir_value: there is no memory for %lld elements", (long long)count);
+    return kt_logdir_fail(log, KT_ERR_MEMORY, "kt_logdir_value: there is no memory for %lld elements",
+                          (long long)count);
 }
 
 #if defined(__GNUC__)
@@ -343,7 +346,7 @@ kt_status kt_logdir_value(kt_logdir *log, const kt_series *series, int64_t point
     kt_curve *curve = (kt_curve *)series; /* its first member */
     if (point < 0 || point >= curve->shown.count)
         return kt_logdir_fail(log, KT_ERR_VALUE, "kt_logdir_value: expected a point from 0 to %lld of \"%s\", got %lld",
-                           (long long)curve->shown.count - 1, curve->shown.tag, (long long)point);
+                              (long long)curve->shown.count - 1, curve->shown.tag, (long long)point);
     if (curve->stored && !kt_index_load(curve))
         return kt_logdir_fail(log, KT_ERR_MEMORY, "kt_logdir_value: memory is short; free some");
     if (curve->scalar) return value_one(log, (double)curve->shown.values[point], value);
