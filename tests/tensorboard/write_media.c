@@ -134,7 +134,7 @@ static void write_embeddings(const char *run)
     enum { ROWS = 50, COLUMNS = 6 };
     static float vectors[ROWS * COLUMNS];
     static uint8_t pixels[ROWS * 8 * 8 * 3];
-    static char text[ROWS * 2][16];
+    static char text[ROWS * 2][24];
     const char *labels[ROWS * 2], *names[2] = { "word", "group" };
     for (int i = 0; i < ROWS * COLUMNS; i++) vectors[i] = (float)((i * 37 + i / COLUMNS % 3 * 500) % 601) / 7.0f - 40;
     for (int i = 0; i < ROWS; i++) {

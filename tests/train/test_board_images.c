@@ -85,19 +85,19 @@ static void test_golden(void **state)
     }
 }
 
-/* The other scalings show what clipping hides: zero is the middle grey. */
+/* The other scalings show what clipping hides: zero is the middle grey. A vector is a row. */
 static void test_scale(void **state)
 {
     (void)state;
     char folder[256];
     make_folder(folder, sizeof folder);
     kt_context *kt = test_context("ref", KT_FLOAT64);
-    kt_model *model = kt_sequential(kt, kt_input(2), kt_dense(2, .no_bias = true, .frozen = true));
+    kt_model *model = kt_sequential(kt, kt_input(2), kt_dense(2, .frozen = true), kt_dense(1, .no_bias = true));
     kt_model_build(model, KT_SHAPE(1, 2));
     float w[] = { -3, 0, 1.5f, 3 }, x[] = { 1, 2, 3, 4 };
     kt_variable_set(kt_weights(model).at[0], kt_floats(w, 2, 2));
     kt_compile(model, .optimizer = kt_sgd(0.05), .loss = "mse");
-    kt_fit(model, kt_floats(x, 2, 2), kt_floats(x, 2, 2),
+    kt_fit(model, kt_floats(x, 2, 2), kt_floats(x, 2, 1),
            .callbacks = {
                kt_tensorboard(folder, .histogram_freq = 1, .write_images = true, .images_scale = KT_IMAGE_SYMMETRIC) });
     assert_fine(kt);
@@ -110,6 +110,15 @@ static void test_scale(void **state)
     assert_in_range(got.pixels[2], 190, 193);
     assert_int_equal(got.pixels[3], 255);
     free(got.pixels);
+    static const char *const vectors[] = { "sequential/dense/bias/image", "sequential/dense_1/kernel/image" };
+    for (int i = 0; i < 2; i++) { /* (2) and (2, 1) */
+        e = log_need(&log, "train", vectors[i], 0);
+        got = png_decode(e->strings[2], e->sizes[2]);
+        assert_null(got.wrong);
+        assert_int_equal(got.width, 2);
+        assert_int_equal(got.height, 1);
+        free(got.pixels);
+    }
     log_free(&log);
     kt_context_free(kt);
     remove_folder(folder);

@@ -196,18 +196,18 @@ static const kt_callback_class break_class = { .name = "break", .on_epoch_end = 
 static void check_session(const char *folder, int status, int64_t last_epoch, bool finals)
 {
     board_log log = log_read(folder);
-    const entry *start = log_need(&log, "", "_hparams_/session_start_info", 0);
-    const entry *end = log_need(&log, "", "_hparams_/session_end_info", 0);
+    const entry *start = log_need(&log, "train", "_hparams_/session_start_info", 0);
+    const entry *end = log_need(&log, "train", "_hparams_/session_end_info", 0);
     assert_string_equal(start->plugin, "hparams");
     assert_true(start->content_size > 20);
     assert_true(end->content_size > 4); /* field 4: session_end_info, whose field 1 is the status */
     assert_int_equal(end->content[0], 0x22);
     assert_int_equal(end->content[2], 0x08);
     assert_int_equal(end->content[3], status);
-    assert_int_equal(log_count(&log, "", "hparam/*"), finals ? 2 : 0);
+    assert_int_equal(log_count(&log, "train", "_hparam/*"), finals ? 2 : 0);
     if (finals) {
         float want = log_need(&log, "train", "epoch_loss", last_epoch)->value;
-        float got = log_need(&log, "", "hparam/loss", last_epoch)->value;
+        float got = log_need(&log, "train", "_hparam/loss", last_epoch)->value;
         assert_true(want == got || (isnan(want) && isnan(got)));
     }
     log_free(&log);

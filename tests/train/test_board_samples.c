@@ -90,10 +90,10 @@ static void run(const char *backend, bool eagerly, bool logits)
         }
     free(picture.pixels);
 
-    /* The grid: 8 x 8 tiles of 48 x 60 in frames of 2. */
+    /* The grid: 8 x 8 tiles of 48 x 60 in frames of 2, two lines of text below each. */
     picture = picture_of(log_need(&log, "train", "samples/predictions", 1));
     for (int i = 0; i < 64; i++) {
-        int64_t tile_x = 4 + i % 8 * 68, tile_y = 4 + i / 8 * (52 + 2 + 7 + 4);
+        int64_t tile_x = 4 + i % 8 * 68, tile_y = 4 + i / 8 * (52 + 2 * 9 + 4);
         if (s.y[i] == s.guess[i]) assert_true(is_colour(&picture, tile_x, tile_y, 40, 160, 60));
         else assert_true(is_colour(&picture, tile_x, tile_y, 210, 40, 40));
         for (int k = 0; k < CLASSES; k++) { /* the middle of pixel k of the first row */
@@ -101,6 +101,11 @@ static void run(const char *backend, bool eagerly, bool logits)
             assert_true(is_colour(&picture, tile_x + 2 + 12 * k + 6, tile_y + 2 + 6, shade, shade, shade));
         }
         assert_true(is_colour(&picture, tile_x + 2 + 12 * 4 + 6, tile_y + 2 + 12 * 3 + 6, 128, 128, 128));
+        bool second = false; /* only a wrong one has a second line */
+        for (int64_t at_y = 0; at_y < 9; at_y++)
+            for (int64_t at_x = 0; at_x < 64; at_x++)
+                second |= !is_colour(&picture, tile_x + at_x, tile_y + 52 + 2 + 9 + at_y, 255, 255, 255);
+        assert_true(second == (s.y[i] != s.guess[i]));
     }
     assert_int_equal(picture.width, 4 + 8 * 68);
     free(picture.pixels);

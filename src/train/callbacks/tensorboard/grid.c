@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* callbacks/tensorboard/grid.c: the first samples as pictures, each with what it was taken for.
  *
- * A green frame is right, a red one wrong; below stands the predicted class, and behind a wrong one the true class in
- * brackets. Small pictures are enlarged by a whole factor, large ones thinned. Bytes are taken as they are and floats
+ * A green frame is right, a red one wrong; below stands the predicted class, and below a wrong one the true class in
+ * brackets. Columns are as wide as the longest name needs, up to LABEL_LETTERS, and every tile has room for two lines:
+ * the picture keeps its size from epoch to epoch. Small pictures are enlarged by a whole factor, so that the longer
+ * side is LEAST_SIDE points or more; large ones are thinned. Bytes are taken as they are and floats
  * within 0..1 as they are; other numbers from the least to the greatest value shown. The table (under TEXT) has names
  * and probabilities in full.
  */
@@ -17,9 +19,12 @@ enum {
     MAX_TILES = 64,
     MAX_COLUMNS = 8,
     SIDE = 64,
+    LEAST_SIDE = 48,
     MAX_SIDE = 128,
     FRAME = 2,
     GAP = 4,
+    LINE = KT_LETTER_HEIGHT + 2,
+    LABEL_LETTERS = 20,
     TABLE_COLUMNS = 5,
     CELL_TEXT = KT_CLASS_NAME_MAX
 };
@@ -93,25 +98,51 @@ static void draw_tile(kt_canvas *canvas, const grid *g, int64_t i, int64_t left,
         }
 }
 
+/* How many letters the longest label of a class has, its brackets included. */
+static int64_t label_letters(kt_board *b, const kt_samples *s)
+{
+    int64_t longest = 0;
+    for (int64_t i = 0; i < s->classes; i++) {
+        char name[KT_CLASS_NAME_MAX];
+        kt_class_name(b, s, i, name);
+        int64_t letters = kt_canvas_letters(name, LABEL_LETTERS) + 2;
+        if (letters > longest) longest = letters;
+    }
+    return longest < LABEL_LETTERS ? longest : LABEL_LETTERS;
+}
+
+/* What does not fit ends with two points. */
+static void draw_label(kt_canvas *canvas, int64_t x, int64_t y, kt_colour colour, const char *text, int64_t letters)
+{
+    bool cut = kt_canvas_letters(text, letters + 1) > letters;
+    kt_canvas_text(canvas, x, y, false, colour, text, cut ? letters - 2 : letters);
+    if (cut) kt_canvas_text(canvas, x + (letters - 2) * KT_LETTER_WIDTH, y, false, colour, "..", 2);
+}
+
 static kt_status draw(kt_board *b, const grid *g, int64_t epoch)
 {
     static const kt_colour right = { 40, 160, 60 }, wrong = { 210, 40, 40 };
     int64_t columns = 1, width = g->tile_width + 2 * FRAME, height = g->tile_height + 2 * FRAME;
     while (columns < MAX_COLUMNS && columns * columns < g->n) columns++;
-    int64_t rows = (g->n + columns - 1) / columns, across = width + GAP, down = height + 2 + KT_LETTER_HEIGHT + GAP;
+    int64_t label = label_letters(b, g->s) * KT_LETTER_WIDTH, letters = (width > label ? width : label) / KT_LETTER_WIDTH;
+    int64_t rows = (g->n + columns - 1) / columns, across = (width > label ? width : label) + GAP;
+    int64_t down = height + 2 * LINE + GAP;
     kt_canvas canvas;
     if (kt_canvas_make(b->kt, &canvas, columns * across + GAP, rows * down + GAP) != KT_OK) return b->kt->status;
     for (int64_t i = 0; i < g->n; i++) {
         int64_t x = GAP + i % columns * across, y = GAP + i / columns * down;
         bool good = g->s->truth[i] == g->s->guess[i];
-        char caption[2 * KT_CLASS_NAME_MAX + 8], guess[KT_CLASS_NAME_MAX], truth[KT_CLASS_NAME_MAX];
-        kt_class_name(b, g->s, g->s->guess[i], guess);
-        kt_class_name(b, g->s, g->s->truth[i], truth);
-        kt_text text = kt_text_in(caption, sizeof caption);
-        kt_text_add(&text, good ? "%s" : "%s (%s)", guess, truth);
-        kt_canvas_fill(&canvas, x, y, width, height, good ? right : wrong);
+        kt_colour colour = good ? right : wrong;
+        char name[KT_CLASS_NAME_MAX], truth[KT_CLASS_NAME_MAX + 2];
+        kt_canvas_fill(&canvas, x, y, width, height, colour);
         draw_tile(&canvas, g, i, x + FRAME, y + FRAME);
-        kt_canvas_text(&canvas, x, y + height + 2, false, good ? right : wrong, caption, across / KT_LETTER_WIDTH);
+        kt_class_name(b, g->s, g->s->guess[i], name);
+        draw_label(&canvas, x, y + height + 2, colour, name, letters);
+        if (good) continue;
+        kt_class_name(b, g->s, g->s->truth[i], name);
+        kt_text text = kt_text_in(truth, sizeof truth);
+        kt_text_add(&text, "(%s)", name);
+        draw_label(&canvas, x, y + height + 2 + LINE, colour, truth, letters);
     }
     kt_images picture = { .u8 = canvas.rgb, .count = 1, .height = canvas.height, .width = canvas.width, .channels = 3 };
     kt_events_image(b->train, "samples/predictions", &picture, epoch);
@@ -159,6 +190,7 @@ kt_status kt_write_grid(kt_board *b, const kt_samples *s, int64_t epoch)
                .down = 1 };
     int64_t longer = g.height > g.width ? g.height : g.width;
     if (longer < SIDE) g.up = SIDE / longer;
+    if (g.up * longer < LEAST_SIDE) g.up++;
     if (longer > MAX_SIDE) g.down = (longer + MAX_SIDE - 1) / MAX_SIDE;
     g.tile_height = (g.height + g.down - 1) / g.down * g.up;
     g.tile_width = (g.width + g.down - 1) / g.down * g.up;

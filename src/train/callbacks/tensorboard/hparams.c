@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* callbacks/tensorboard/hparams.c: the run as one row of the HPARAMS tab.
  *
- * The session stands in log_dir itself, as that of Keras's hparams callback does, so that the table finds the scalars
- * of `train` and `validation` below it. The last value of each log is written once more at the end as hparam/<name>,
- * which gives the table short columns: what a run was compared by. A training that an error ended, or whose last loss
- * is not finite, failed; one that never ended stays "unknown".
+ * The session stands in the run `train`, not in log_dir itself where Keras's hparams callback has it: TensorBoard finds
+ * no metrics of a session whose folder is the logdir. The last value of each log, those of validation among them, is
+ * written once more at the end as _hparam/<name>: the table ticks the first five metrics in the order of their bytes,
+ * and '_' stands before every small letter, so these are what it shows at first sight. An experiment record could name
+ * them too, but TensorBoard takes one for all runs, and the hyperparameters of the others would have no columns. A
+ * training that an error ended, or whose last loss is not finite, failed; one that never ended stays "unknown".
  */
 #include <math.h>
 #include <string.h>
@@ -19,7 +21,6 @@ typedef struct final_value {
 } final_value;
 
 typedef struct hparams {
-    kt_events *root; /* may be NULL: it could not be opened */
     int64_t epoch;
     final_value last[MAX_FINALS];
     int n;
@@ -41,10 +42,9 @@ static kt_status hparams_begin(kt_board *b, void *self)
 
 static kt_status hparams_train_begin(kt_board *b, void *self)
 {
-    hparams *h = self;
-    h->root = kt_board_open_run(b, "");
-    kt_events_hparams(h->root, b->config.hparams, (int)b->config.hparams_count, NULL);
-    kt_events_flush(h->root); /* the run has its row while it trains */
+    (void)self;
+    kt_events_hparams(b->train, b->config.hparams, (int)b->config.hparams_count, NULL);
+    kt_events_flush(b->train); /* the run has its row while it trains */
     return KT_OK;
 }
 
@@ -59,14 +59,13 @@ static kt_status hparams_epoch_end(kt_board *b, void *self, int64_t epoch, kt_lo
     return KT_OK;
 }
 
-static void finish(kt_board *b, hparams *h, bool good)
+static void finish(const kt_board *b, const hparams *h, bool good)
 {
     for (int i = 0; i < h->n; i++) {
-        kt_board_scalar(h->root, "hparam/", h->last[i].name, "", h->last[i].value, h->epoch);
+        kt_board_scalar(b->train, "_hparam/", h->last[i].name, "", h->last[i].value, h->epoch);
         if (strcmp(h->last[i].name, "loss") == 0 && !isfinite(h->last[i].value)) good = false;
     }
-    kt_events_hparams_end(h->root, good ? KT_SESSION_SUCCESS : KT_SESSION_FAILURE);
-    kt_board_close_run(b, &h->root, ".");
+    kt_events_hparams_end(b->train, good ? KT_SESSION_SUCCESS : KT_SESSION_FAILURE);
 }
 
 static kt_status hparams_train_end(kt_board *b, void *self)
@@ -76,8 +75,6 @@ static kt_status hparams_train_end(kt_board *b, void *self)
 }
 
 static void hparams_failed(kt_board *b, void *self) { finish(b, self, false); }
-
-static void hparams_release(kt_board *b, void *self) { kt_board_close_run(b, &((hparams *)self)->root, "."); }
 
 static bool hparams_wanted(const kt_tensorboard_config *c) { return c->hparams && c->hparams_count; }
 
@@ -90,5 +87,4 @@ const kt_board_part kt_board_hparams = {
     .epoch_end = hparams_epoch_end,
     .train_end = hparams_train_end,
     .failed = hparams_failed,
-    .release = hparams_release,
 };

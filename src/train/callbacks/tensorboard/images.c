@@ -4,7 +4,8 @@
  * Keras's rules for what is a picture: axes of size 1 go; (n) is one column of n points; of a matrix the shorter side
  * is the height; (h, w, c) is c grey pictures; another rank stays as it is and is a picture only if it is (n, h, w, c)
  * with 3 or 4 channels. Three pictures of a weight at most. Values are clipped to 0..1 as in Keras unless images_scale
- * says otherwise. A weight too large for a picture (a side above 65,535) is told to the log hook once.
+ * says otherwise; who asks for that is not after Keras's pictures, and gets (n) as a row, which a card stretches to a
+ * band instead of a tower. A weight too large for a picture (a side above 65,535) is told to the log hook once.
  */
 #include "train/callbacks/tensorboard/board.h"
 #include "train/model.h"
@@ -19,18 +20,18 @@ typedef struct images {
 
 /* The picture of a weight of this shape. False: there is none. `turn`: rows and columns change places, or, of
  * (h, w, c), the channels come first. */
-static bool picture_of(const kt_desc *desc, kt_images *to, bool *turn)
+static bool picture_of(const kt_desc *desc, kt_image_scaling scaling, kt_images *to, bool *turn)
 {
     int64_t dim[KT_MAX_RANK];
     int rank = 0;
     for (int i = 0; i < desc->rank; i++)
         if (desc->dim[i] != 1) dim[rank++] = desc->dim[i];
     *turn = false;
-    *to = (kt_images){ .count = 1, .channels = 1, .max_outputs = MAX_IMAGES };
+    *to = (kt_images){ .count = 1, .channels = 1, .max_outputs = MAX_IMAGES, .scaling = scaling };
     switch (rank) {
     case 1:
-        to->height = dim[0];
-        to->width = 1;
+        to->height = scaling == KT_IMAGE_CLIP ? dim[0] : 1;
+        to->width = scaling == KT_IMAGE_CLIP ? 1 : dim[0];
         return true;
     case 2:
         *turn = dim[0] > dim[1];
@@ -67,7 +68,7 @@ static kt_status write_image(kt_board *b, images *s, kt_tensor *weight, int64_t 
     kt_images picture;
     bool turn;
     size_t n = (size_t)kt_desc_count(desc);
-    if (!n || !picture_of(desc, &picture, &turn)) return KT_OK;
+    if (!n || !picture_of(desc, b->config.images_scale, &picture, &turn)) return KT_OK;
     if (!kt_grow(&kt->heap, &s->values, &s->room, n, sizeof *s->values) ||
         (turn && !kt_grow(&kt->heap, &s->turned, &s->turned_room, n, sizeof *s->turned)))
         return kt_no_memory(kt);
@@ -76,7 +77,6 @@ static kt_status write_image(kt_board *b, images *s, kt_tensor *weight, int64_t 
     if (turn && picture.count > 1) transpose(s->values, s->turned, picture.height * picture.width, picture.count);
     else if (turn) transpose(s->values, s->turned, picture.width, picture.height);
     picture.f32 = turn ? s->turned : s->values;
-    picture.scaling = b->config.images_scale;
     char tag[KT_BOARD_TAG_MAX];
     kt_text text = kt_text_in(tag, sizeof tag);
     kt_text_add(&text, "%s/image", kt_variable_name(weight));
