@@ -115,7 +115,7 @@ typedef struct kt_layer_file { const char *layer, *file; } kt_layer_file;
  *   of the run:
  *     model/summary, model/compile                       texts
  *     nan_doctor                                         text; the training ends with KT_ERR_NAN
- *     _hparams_/..., hparam/<log>                        in log_dir itself; hparam/<log>: the last value of each log
+ *     _hparams_/..., _hparam/<log>                       hparams; _hparam/<log>: the last value of each log
  *   of samples, epoch:
  *     samples/confusion_matrix, samples/confusion_table  picture and text; rows are true classes
  *     samples/predictions, samples/predictions_table     of the first 64 samples
@@ -144,7 +144,8 @@ typedef struct kt_tensorboard_config {
     /* ---- Keras's others ---- */
     bool no_graph;                   /* Keras's write_graph = False: not the model as the conceptual graph */
     bool write_images;               /* each weight as a picture, whenever its histogram is written */
-    kt_image_scaling images_scale;   /* Keras's clipping to 0..1 by default; KT_IMAGE_SYMMETRIC shows weights better */
+    kt_image_scaling images_scale;   /* Keras's clipping to 0..1 by default; KT_IMAGE_SYMMETRIC shows weights better;
+                                        with it (n) is a row, with Keras's a column */
     int64_t profile_begin;           /* profile_batch: the first and */
     int64_t profile_end;             /* the last batch, from 1, to trace op by op; 0: profile_begin alone */
     int64_t embeddings_freq;         /* every n epochs: the tables of layers with a weight "embeddings" of rank 2 */

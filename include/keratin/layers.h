@@ -137,7 +137,7 @@ typedef struct kt_flatten_config { size_t size; const char *name; } kt_flatten_c
 /* (x - mean) / max(sqrt(variance), 1e-7); weights mean, variance, count (not trained) */
 typedef struct kt_normalization_config {
     size_t size;
-    int axis;            /* default -1; KT_AXIS_NONE: one mean and variance for all */
+    int64_t axis;        /* default -1; KT_AXIS_NONE: one mean and variance for all */
     bool invert;
     const double *mean, *variance; /* `count` numbers each, copied when the layer is made; NULL: kt_adapt gives them */
     int64_t count;

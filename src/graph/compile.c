@@ -82,7 +82,7 @@ static uint32_t value_of(kt_plan *plan, kt_numbering *n, const kt_tensor *x)
     return (node->state == KT_HELD ? n->leaves[node->serial] : n->nodes[node->serial]) + (uint32_t)x->index;
 }
 
-static kt_status add_leaves(kt_plan *plan, kt_numbering *n, const kt_trace *trace)
+static kt_status add_leaves(kt_plan *plan, kt_numbering *n, const kt_recording *trace)
 {
     for (size_t i = 0; i < trace->n_leaves; i++) {
         const kt_node *node = trace->leaves[i];
@@ -98,7 +98,7 @@ static kt_status add_leaves(kt_plan *plan, kt_numbering *n, const kt_trace *trac
     return KT_OK;
 }
 
-static kt_status add_nodes(kt_plan *plan, kt_numbering *n, const kt_trace *trace)
+static kt_status add_nodes(kt_plan *plan, kt_numbering *n, const kt_recording *trace)
 {
     uint32_t slot = 0;
     for (size_t i = 0; i < trace->n_nodes; i++) {
@@ -145,7 +145,7 @@ void kt_plan_sweep(kt_plan *plan)
 static kt_status build(kt_plan *plan, kt_tensor *const *hold, size_t n_hold)
 {
     kt_context *kt = plan->kt;
-    const kt_trace *trace = &kt->graph->trace;
+    const kt_recording *trace = &kt->graph->trace;
     kt_arena *memory = &plan->memory;
     kt_numbering n = { .nodes = kt_arena_take(memory, (trace->n_nodes + 1) * sizeof *n.nodes),
                        .leaves = kt_arena_take(memory, (trace->n_leaves + 1) * sizeof *n.leaves),

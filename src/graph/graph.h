@@ -28,7 +28,7 @@ typedef struct kt_observation {
     int64_t step;
 } kt_observation;
 
-typedef struct kt_trace {
+typedef struct kt_recording {
     uint64_t id;
     kt_node **nodes;        size_t n_nodes, nodes_capacity;
     kt_node **leaves;       size_t n_leaves, leaves_capacity;
@@ -36,10 +36,10 @@ typedef struct kt_trace {
     kt_observation *observed;  size_t n_observed, observed_capacity;
     double *slots;          size_t n_slots, slots_capacity;
     uint64_t *key;          size_t n_key, key_capacity; /* words */
-} kt_trace;
+} kt_recording;
 
 struct kt_graph {
-    kt_trace trace;
+    kt_recording trace;
     kt_scope *scope, *spare;      /* innermost; ended ones kept for reuse */
     kt_scope root;
     uint64_t walks;               /* numbers walks over nodes */
@@ -60,12 +60,12 @@ struct kt_graph {
 };
 
 /* ---- trace.c ---- */
-kt_status kt_trace_append(kt_context *kt, kt_node *node);     /* its inputs are in the trace already */
-kt_status kt_trace_import(kt_context *kt, kt_tensor *x);      /* makes x usable as an input now */
-kt_ref kt_trace_ref(const kt_tensor *x);
-void kt_trace_reset(kt_context *kt);                          /* a new, empty trace */
+kt_status kt_recording_append(kt_context *kt, kt_node *node);     /* its inputs are in the trace already */
+kt_status kt_recording_import(kt_context *kt, kt_tensor *x);      /* makes x usable as an input now */
+kt_ref kt_recording_ref(const kt_tensor *x);
+void kt_recording_reset(kt_context *kt);                          /* a new, empty trace */
 /* Runs what is pending and what is asked for. ending: the current scope dies afterwards. */
-kt_status kt_trace_close(kt_context *kt, kt_tensor *const *wanted, int64_t n, bool ending);
+kt_status kt_recording_close(kt_context *kt, kt_tensor *const *wanted, int64_t n, bool ending);
 kt_tensor *kt_variable_read(kt_variable_state *variable);     /* what its handle means now */
 kt_node *kt_node_new(kt_context *kt, kt_scope *scope, const kt_op *op, int n_in, int n_out, size_t attr_size,
                      int n_slots);

@@ -45,7 +45,7 @@ kt_status kt_capture_begin(kt_context *kt)
     if (kt->config.run_eagerly) return KT_ERR_STATE;
     if (graph->capturing)
         return kt_fail_at(kt, KT_ERR_STATE, NULL, "a training step is being recorded already: fit was called inside a layer or loss");
-    if (kt_trace_close(kt, NULL, 0, false) != KT_OK) return kt->status;
+    if (kt_recording_close(kt, NULL, 0, false) != KT_OK) return kt->status;
     if (!kt_scope_begin(kt)) return kt->status;
     graph->capturing = true;
     graph->n_inputs = 0;
@@ -71,7 +71,7 @@ void kt_capture_abandon(kt_context *kt)
     kt_graph *graph = kt->graph;
     if (!graph->capturing) return;
     graph->capturing = false;
-    kt_trace_reset(kt);
+    kt_recording_reset(kt);
     uint64_t step = kt->random_step;
     kt_scope_end(kt, graph->scope);
     kt->random_step = step; /* recording is no step */
@@ -154,7 +154,7 @@ static kt_status take_leaves(kt_program *program)
 static kt_status take_observations(kt_program *program)
 {
     kt_context *kt = program->kt;
-    const kt_trace *trace = &kt->graph->trace;
+    const kt_recording *trace = &kt->graph->trace;
     for (size_t i = 0; i < trace->n_observed; i++) {
         const kt_observation *o = &trace->observed[i];
         size_t bytes = strlen(o->tag) + 1;
@@ -192,7 +192,7 @@ static kt_status fill_program(kt_program *program, kt_tensor *const *wanted, int
         if (variable) x = kt_variable_read(variable);
         if (!x) continue;
         if (x->node->variable || x->node->state == KT_HELD) x = kt_record(kt, &kt_op_copy, &x, 1, NULL, NULL);
-        if (!x || kt_trace_import(kt, x) != KT_OK) return kt->status;
+        if (!x || kt_recording_import(kt, x) != KT_OK) return kt->status;
         program->wanted_desc[i] = x->desc;
         program->wanted[i] = (uint32_t)n_hold + 1;
         hold[n_hold++] = x;
@@ -267,7 +267,7 @@ kt_status kt_program_run(kt_program *program, const void *const *inputs, bool ad
     if (graph->capturing)
         return kt_fail_at(kt, KT_ERR_STATE, NULL, "a model was run while a training step is being recorded: call it with kt_call instead");
     if (graph->trace.n_nodes + graph->trace.n_assigned + graph->trace.n_observed &&
-        kt_trace_close(kt, NULL, 0, false) != KT_OK)
+        kt_recording_close(kt, NULL, 0, false) != KT_OK)
         return kt->status;
     if (plan->generation != graph->generation && kt_plan_ready(plan) != KT_OK) return kt->status;
     for (int i = 0; i < program->n_inputs; i++) {

@@ -80,7 +80,7 @@ kt_tensor *kt_record(kt_context *kt, const kt_op *op, kt_tensor *const *inputs, 
         in[i] = x;
     }
     for (int i = 0; i < n && !symbol; i++)
-        if (in[i]->node->trace != kt->graph->trace.id && kt_trace_import(kt, in[i]) != KT_OK) return NULL;
+        if (in[i]->node->trace != kt->graph->trace.id && kt_recording_import(kt, in[i]) != KT_OK) return NULL;
     kt_node *node = kt_node_new(kt, kt->graph->scope, op, n, op->n_out, op->attr_size, op->n_slots);
     if (!node) return NULL;
     for (int i = 0; i < n; i++) node->in[i] = in[i];
@@ -97,10 +97,10 @@ kt_tensor *kt_record(kt_context *kt, const kt_op *op, kt_tensor *const *inputs, 
         node->state = KT_SYMBOL;
         return &node->out[0];
     }
-    if (kt_trace_append(kt, node) != KT_OK) return NULL;
+    if (kt_recording_append(kt, node) != KT_OK) return NULL;
     if (kt->config.run_eagerly && !kt->graph->capturing) {
         kt_tensor *out = &node->out[0];
-        if (kt_trace_close(kt, &out, 1, false) != KT_OK) return NULL;
+        if (kt_recording_close(kt, &out, 1, false) != KT_OK) return NULL;
     }
     return &node->out[0];
 }
@@ -150,8 +150,8 @@ kt_status kt_observe(kt_tensor *x, kt_deliver *deliver, void *user, const char *
     if (kt->status != KT_OK || kt->symbolic || kt_is_symbol(x)) return kt->status;
     kt_variable_state *variable = kt_variable_of(x);
     if (variable && !(x = kt_variable_read(variable))) return kt->status;
-    if (kt_trace_import(kt, x) != KT_OK) return kt->status;
-    kt_trace *trace = &graph->trace;
+    if (kt_recording_import(kt, x) != KT_OK) return kt->status;
+    kt_recording *trace = &graph->trace;
     size_t bytes = strlen(tag) + 1;
     char *copy = kt_arena_take(&graph->scope->nodes, bytes);
     if (!copy || !kt_grow(&kt->heap, &trace->observed, &trace->observed_capacity, trace->n_observed + 1,
@@ -159,6 +159,6 @@ kt_status kt_observe(kt_tensor *x, kt_deliver *deliver, void *user, const char *
         return kt_no_memory(kt);
     memcpy(copy, tag, bytes);
     trace->observed[trace->n_observed++] = (kt_observation){ x, deliver, user, copy, step };
-    if (kt->config.run_eagerly && !graph->capturing) return kt_trace_close(kt, NULL, 0, false);
+    if (kt->config.run_eagerly && !graph->capturing) return kt_recording_close(kt, NULL, 0, false);
     return KT_OK;
 }

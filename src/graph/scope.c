@@ -69,7 +69,7 @@ void kt_graph_end(kt_context *kt)
     kt_arena_free(&graph->root.values);
     if (graph->arena) kt->backend->release(kt, graph->arena);
     kt_heap_give_aligned(&kt->heap, graph->scratch);
-    kt_trace *trace = &graph->trace;
+    kt_recording *trace = &graph->trace;
     void *blocks[] = { trace->nodes, trace->leaves, trace->assigned, trace->observed, trace->slots, trace->key,
                        graph->hold, graph->stack, graph->inputs, graph->moments, graph->cache.buckets, graph };
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) kt_give(kt, blocks[i]);
@@ -109,7 +109,7 @@ kt_status kt_scope_end(kt_context *kt, kt_scope *scope)
     while (found && found != scope) found = found->outer;
     if (!scope || found != scope || scope == &graph->root) return kt->status; /* already closed by an outer one */
     if (!reading_allowed(kt)) return kt->status;
-    kt_trace_close(kt, NULL, 0, true);
+    kt_recording_close(kt, NULL, 0, true);
     for (bool last = false; !last;) {
         kt_scope *ended = graph->scope;
         last = ended == scope;
@@ -119,7 +119,7 @@ kt_status kt_scope_end(kt_context *kt, kt_scope *scope)
         ended->outer = graph->spare;
         graph->spare = ended;
     }
-    kt_trace_reset(kt);
+    kt_recording_reset(kt);
     if (graph->scope == &graph->root) kt->random_step++;
     return kt->status;
 }
@@ -179,14 +179,14 @@ kt_tensor *kt_keep(kt_tensor *x)
     if (variable && !(x = kt_variable_read(variable))) return NULL;
     if (!graph->scope->outer) return x;
     if (!reading_allowed(kt)) return NULL;
-    if (kt_trace_import(kt, x) != KT_OK) return NULL;
+    if (kt_recording_import(kt, x) != KT_OK) return NULL;
     kt_node *node = kt_node_new(kt, graph->scope->outer, &kt_op_copy, 1, 1, 0, 0);
     if (!node) return NULL;
     node->in[0] = x;
     node->out[0].desc = x->desc;
-    if (kt_trace_append(kt, node) != KT_OK) return NULL;
+    if (kt_recording_append(kt, node) != KT_OK) return NULL;
     kt_tensor *kept = &node->out[0]; /* run now: afterwards it depends on nothing that dies with the inner scope */
-    if (kt_trace_close(kt, &kept, 1, false) != KT_OK) return NULL;
+    if (kt_recording_close(kt, &kept, 1, false) != KT_OK) return NULL;
     node->n_in = 0;
     return kept;
 }
@@ -208,7 +208,7 @@ kt_status kt_compute(kt_tensor *const *tensors, int64_t count)
             return kt_fail(kt, KT_ERR_VALUE, "compute: tensors of two contexts were given; compute each context's by itself");
         wanted[n++] = tensors[i];
     }
-    return kt_trace_close(kt, wanted, n, false);
+    return kt_recording_close(kt, wanted, n, false);
 }
 
 kt_status kt_flush(kt_context *kt)
@@ -216,7 +216,7 @@ kt_status kt_flush(kt_context *kt)
     if (!kt) return KT_ERR_VALUE;
     if (!reading_allowed(kt)) return kt->status;
     while (kt->graph->scope->outer) kt_scope_end(kt, kt->graph->scope); /* loop passes left by break */
-    return kt_trace_close(kt, NULL, 0, false);
+    return kt_recording_close(kt, NULL, 0, false);
 }
 
 kt_status kt_read(kt_tensor *x, void *to, kt_dtype dtype, int64_t count)
@@ -236,15 +236,15 @@ kt_status kt_read(kt_tensor *x, void *to, kt_dtype dtype, int64_t count)
     if (variable) {
         if (!variable->buffer && !kt_variable_read(variable)) return kt->status;
         if (variable->trace == kt->graph->trace.id && variable->current && variable->current->node->variable == NULL &&
-            kt_trace_close(kt, NULL, 0, false) != KT_OK)
+            kt_recording_close(kt, NULL, 0, false) != KT_OK)
             return kt->status;
         return kt_load(kt, variable->buffer, x->desc.dtype, to, dtype, (size_t)count);
     }
     if (x->node->variable) { /* a read of a variable, not its handle */
-        if (kt_trace_import(kt, x) != KT_OK) return kt->status;
+        if (kt_recording_import(kt, x) != KT_OK) return kt->status;
         return kt_load(kt, x->node->variable->buffer, x->desc.dtype, to, dtype, (size_t)count);
     }
-    if (x->node->state != KT_HELD && kt_trace_close(kt, &x, 1, false) != KT_OK) return kt->status;
+    if (x->node->state != KT_HELD && kt_recording_close(kt, &x, 1, false) != KT_OK) return kt->status;
     return kt_load(kt, x->value, x->desc.dtype, to, dtype, (size_t)count);
 }
 

@@ -18,13 +18,13 @@
 
 static bool key_room(kt_context *kt, size_t words)
 {
-    kt_trace *trace = &kt->graph->trace;
+    kt_recording *trace = &kt->graph->trace;
     if (kt_grow(&kt->heap, &trace->key, &trace->key_capacity, trace->n_key + words, sizeof *trace->key)) return true;
     kt_no_memory(kt);
     return false;
 }
 
-kt_ref kt_trace_ref(const kt_tensor *x)
+kt_ref kt_recording_ref(const kt_tensor *x)
 {
     const kt_node *node = x->node;
     if (node->variable) return (uint64_t)KT_REF_VARIABLE << KIND_SHIFT | (uint64_t)node->variable->id;
@@ -32,9 +32,9 @@ kt_ref kt_trace_ref(const kt_tensor *x)
     return kind << KIND_SHIFT | (uint64_t)node->serial << 8 | (uint64_t)x->index;
 }
 
-kt_status kt_trace_append(kt_context *kt, kt_node *node)
+kt_status kt_recording_append(kt_context *kt, kt_node *node)
 {
-    kt_trace *trace = &kt->graph->trace;
+    kt_recording *trace = &kt->graph->trace;
     size_t attr_words = (node->op->attr_size + 7) / 8;
     if (!key_room(kt, 2 + (size_t)node->n_in + attr_words)) return kt->status;
     if (!kt_grow(&kt->heap, &trace->nodes, &trace->nodes_capacity, trace->n_nodes + 1, sizeof *trace->nodes) ||
@@ -44,7 +44,7 @@ kt_status kt_trace_append(kt_context *kt, kt_node *node)
     uint64_t *key = trace->key + trace->n_key;
     *key++ = (uint64_t)(uintptr_t)node->op;
     *key++ = (uint64_t)(uintptr_t)node->path | (uint64_t)node->n_in << 56;
-    for (int i = 0; i < node->n_in; i++) *key++ = kt_trace_ref(node->in[i]);
+    for (int i = 0; i < node->n_in; i++) *key++ = kt_recording_ref(node->in[i]);
     if (attr_words) memcpy(key, node->attr, attr_words * 8);
     trace->n_key += 2 + (size_t)node->n_in + attr_words;
     for (int i = 0; i < node->op->n_slots; i++) trace->slots[trace->n_slots++] = node->slots[i];
@@ -56,7 +56,7 @@ kt_status kt_trace_append(kt_context *kt, kt_node *node)
 
 static kt_status append_leaf(kt_context *kt, kt_node *node)
 {
-    kt_trace *trace = &kt->graph->trace;
+    kt_recording *trace = &kt->graph->trace;
     if (!kt_grow(&kt->heap, &trace->leaves, &trace->leaves_capacity, trace->n_leaves + 1, sizeof *trace->leaves))
         return kt_no_memory(kt);
     for (int i = 0; i < node->n_out; i++) {
@@ -81,7 +81,7 @@ static kt_status check_read(kt_context *kt, const kt_node *node)
                       node->variable->name);
 }
 
-kt_status kt_trace_import(kt_context *kt, kt_tensor *x)
+kt_status kt_recording_import(kt_context *kt, kt_tensor *x)
 {
     kt_graph *graph = kt->graph;
     uint64_t id = graph->trace.id;
@@ -115,15 +115,15 @@ kt_status kt_trace_import(kt_context *kt, kt_tensor *x)
         if (top->trace != id) {
             if (top->op == &kt_op_data)
                 return kt_fail_at(kt, KT_ERR_STATE, NULL, "a value of a recorded model step was used outside of it");
-            if (kt_trace_append(kt, top) != KT_OK) return kt->status;
+            if (kt_recording_append(kt, top) != KT_OK) return kt->status;
         }
     }
     return KT_OK;
 }
 
-void kt_trace_reset(kt_context *kt)
+void kt_recording_reset(kt_context *kt)
 {
-    kt_trace *trace = &kt->graph->trace;
+    kt_recording *trace = &kt->graph->trace;
     trace->id++;
     trace->n_nodes = trace->n_leaves = trace->n_assigned = trace->n_observed = trace->n_slots = trace->n_key = 0;
 }
@@ -167,7 +167,7 @@ static kt_status hold(kt_context *kt, kt_tensor *x)
 /* Holds what is pending, will not run now, and reads variables that this step assigns. */
 static kt_status hold_old_readers(kt_context *kt)
 {
-    kt_trace *trace = &kt->graph->trace;
+    kt_recording *trace = &kt->graph->trace;
     enum { NEEDED = 1, OLD = 2 };
     size_t n = trace->n_nodes;
     unsigned char *marks = kt_take_zeroed(kt, n ? n : 1, 1);
@@ -203,17 +203,17 @@ static kt_status hold_old_readers(kt_context *kt)
 static kt_status finish_key(kt_context *kt)
 {
     kt_graph *graph = kt->graph;
-    kt_trace *trace = &graph->trace;
+    kt_recording *trace = &graph->trace;
     if (!key_room(kt, 3 + graph->n_hold + 2 * trace->n_assigned + trace->n_observed)) return kt->status;
     uint64_t *key = trace->key + trace->n_key;
-    for (size_t i = 0; i < graph->n_hold; i++) *key++ = kt_trace_ref(graph->hold[i]);
+    for (size_t i = 0; i < graph->n_hold; i++) *key++ = kt_recording_ref(graph->hold[i]);
     *key++ = (uint64_t)graph->n_hold << 32 | 7;
     for (size_t i = 0; i < trace->n_assigned; i++) {
         *key++ = trace->assigned[i].variable->id;
-        *key++ = kt_trace_ref(trace->assigned[i].value);
+        *key++ = kt_recording_ref(trace->assigned[i].value);
     }
     *key++ = (uint64_t)trace->n_assigned << 32 | 5;
-    for (size_t i = 0; i < trace->n_observed; i++) *key++ = kt_trace_ref(trace->observed[i].value);
+    for (size_t i = 0; i < trace->n_observed; i++) *key++ = kt_recording_ref(trace->observed[i].value);
     *key++ = (uint64_t)trace->n_observed << 32 | 3;
     trace->n_key = (size_t)(key - trace->key);
     return KT_OK;
@@ -222,7 +222,7 @@ static kt_status finish_key(kt_context *kt)
 static kt_plan *find_or_compile(kt_context *kt)
 {
     kt_graph *graph = kt->graph;
-    kt_trace *trace = &graph->trace;
+    kt_recording *trace = &graph->trace;
     uint64_t hash = kt_hash_bytes(trace->key, trace->n_key * sizeof *trace->key, 0);
     kt_plan *plan = kt_cache_find(kt, hash, trace->key, trace->n_key);
     if (plan) {
@@ -254,7 +254,7 @@ static kt_plan *find_or_compile(kt_context *kt)
 /* Observed values on the host, in their own dtype. */
 static kt_status deliver(kt_context *kt, const kt_plan *plan)
 {
-    kt_trace *trace = &kt->graph->trace;
+    kt_recording *trace = &kt->graph->trace;
     for (size_t i = 0; i < trace->n_observed; i++) {
         const kt_observation *o = &trace->observed[i];
         const kt_desc *desc = &o->value->desc;
@@ -270,7 +270,7 @@ static kt_status deliver(kt_context *kt, const kt_plan *plan)
 static kt_status bind_and_run(kt_context *kt, kt_plan *plan)
 {
     kt_graph *graph = kt->graph;
-    kt_trace *trace = &graph->trace;
+    kt_recording *trace = &graph->trace;
     if (kt_plan_ready(plan) != KT_OK) return kt->status;
     for (uint32_t v = 0; v < plan->n_leaves; v++) {
         const kt_value *value = &plan->values[plan->leaves[v]];
@@ -290,17 +290,17 @@ static kt_status bind_and_run(kt_context *kt, kt_plan *plan)
     return kt_plan_run(plan);
 }
 
-kt_status kt_trace_close(kt_context *kt, kt_tensor *const *wanted, int64_t n, bool ending)
+kt_status kt_recording_close(kt_context *kt, kt_tensor *const *wanted, int64_t n, bool ending)
 {
     kt_graph *graph = kt->graph;
-    kt_trace *trace = &graph->trace;
+    kt_recording *trace = &graph->trace;
     if (kt->status != KT_OK) {
-        kt_trace_reset(kt);
+        kt_recording_reset(kt);
         return kt->status;
     }
     graph->n_hold = 0;
     for (int64_t i = 0; i < n; i++)
-        if (kt_trace_import(kt, wanted[i]) != KT_OK || hold(kt, wanted[i]) != KT_OK) goto out;
+        if (kt_recording_import(kt, wanted[i]) != KT_OK || hold(kt, wanted[i]) != KT_OK) goto out;
     for (size_t i = 0; graph->scope != &graph->root && i < trace->n_nodes; i++)
         if (trace->nodes[i]->scope != graph->scope && hold(kt, &trace->nodes[i]->out[0]) != KT_OK) goto out;
     if (!ending && trace->n_assigned && !kt->config.run_eagerly && hold_old_readers(kt) != KT_OK) goto out;
@@ -321,6 +321,6 @@ kt_status kt_trace_close(kt_context *kt, kt_tensor *const *wanted, int64_t n, bo
     }
     for (size_t i = 0; i < trace->n_assigned; i++) trace->assigned[i].variable->version++;
 out:
-    kt_trace_reset(kt);
+    kt_recording_reset(kt);
     return kt->status;
 }

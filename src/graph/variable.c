@@ -24,8 +24,8 @@ void kt_variable_free(kt_tensor *x)
     if (!variable || !variable->buffer) return;
     kt_context *kt = variable->kt;
     if (variable->current && variable->trace == kt->graph->trace.id) {
-        if (kt->graph->capturing) kt_trace_reset(kt);
-        else kt_trace_close(kt, NULL, 0, false);
+        if (kt->graph->capturing) kt_recording_reset(kt);
+        else kt_recording_close(kt, NULL, 0, false);
     }
     kt->backend->release(kt, variable->buffer);
     variable->buffer = NULL;  /* the rest is small and stays: recorded nodes point to it */
@@ -96,7 +96,7 @@ static kt_status settle(kt_variable_state *variable)
     if (kt->graph->capturing)
         return kt_fail_at(kt, KT_ERR_STATE, NULL, "variable '%s' was set while a training step is being recorded: use kt_assign",
                           variable->name);
-    if (kt_trace_close(kt, NULL, 0, false) != KT_OK) return kt->status;
+    if (kt_recording_close(kt, NULL, 0, false) != KT_OK) return kt->status;
     variable->current = NULL;
     variable->version++;
     return KT_OK;
@@ -166,8 +166,8 @@ kt_tensor *kt_assign(kt_tensor *x, kt_tensor *value)
         return NULL;
     }
     if (kt->symbolic) return value;
-    if (kt_trace_import(kt, value) != KT_OK) return NULL;
-    kt_trace *trace = &kt->graph->trace;
+    if (kt_recording_import(kt, value) != KT_OK) return NULL;
+    kt_recording *trace = &kt->graph->trace;
     size_t i = 0;
     while (i < trace->n_assigned && trace->assigned[i].variable != variable) i++;
     if (i == trace->n_assigned) {
@@ -180,7 +180,7 @@ kt_tensor *kt_assign(kt_tensor *x, kt_tensor *value)
     trace->assigned[i] = (kt_assignment){ variable, value };
     variable->current = value;
     variable->trace = trace->id;
-    if (kt->config.run_eagerly && !kt->graph->capturing && kt_trace_close(kt, NULL, 0, false) != KT_OK) return NULL;
+    if (kt->config.run_eagerly && !kt->graph->capturing && kt_recording_close(kt, NULL, 0, false) != KT_OK) return NULL;
     return value;
 }
 

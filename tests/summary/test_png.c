@@ -15,6 +15,8 @@
 #include "png_reader.h"
 #include "summary/kinds/png.h"
 
+enum { KINDS = 8 };
+
 static uint32_t seed = 1;
 
 static uint8_t noise(void)
@@ -32,7 +34,9 @@ static uint8_t content(int kind, int64_t i, int64_t y, int64_t channels)
     case 2: return (uint8_t)(i / channels * 7);       /* falls to the left: Sub */
     case 3: return (uint8_t)(i * i * 31 + y);         /* like the row above: Up */
     case 4: return (uint8_t)((i / channels + y) * 3); /* a slope: Paeth, Average */
-    default: return (uint8_t)(noise() % 4 + y * 5 + i / channels * 5);
+    case 5: return (uint8_t)(noise() % 32 + y * 2 + i / channels * 2); /* and noise: Average */
+    case 6: return noise() < 60 ? noise() % 7 : 0;    /* runs of zeros, which filters only break */
+    default: return (uint8_t)(noise() % 8 + noise() % 8);
     }
 }
 
@@ -65,7 +69,7 @@ static void test_sizes(void **state)
     static const int64_t sides[][2] = { { 1, 1 }, { 2, 1 }, { 1, 7 }, { 3, 5 }, { 28, 28 }, { 257, 33 } };
     for (int64_t channels = 1; channels <= 4; channels++)
         for (size_t i = 0; i < sizeof sides / sizeof *sides; i++)
-            for (int kind = 0; kind < 6; kind++) encode_and_compare(kind, sides[i][0], sides[i][1], channels);
+            for (int kind = 0; kind < KINDS; kind++) encode_and_compare(kind, sides[i][0], sides[i][1], channels);
 }
 
 /* Rows and files that end just before, at and behind the end of a stored block. */
@@ -85,7 +89,7 @@ static void test_filters(void **state)
 {
     (void)state;
     int used = 0;
-    for (int kind = 0; kind < 6; kind++)
+    for (int kind = 0; kind < KINDS; kind++)
         for (int64_t channels = 1; channels <= 4; channels++) used |= encode_and_compare(kind, 64, 64, channels);
 #ifdef KT_HAVE_ZLIB
     assert_int_equal(used, 31);
@@ -106,6 +110,46 @@ static void test_compression(void **state)
     assert_true(kt_png_encode(&a, slope, 512, 512, 3, &png));
     assert_true(png.size < sizeof slope / 100);
     a.release(png.bytes, a.user);
+}
+
+static size_t encoded_size(const uint8_t *pixels, int64_t width, int64_t height, int64_t channels, int *filters)
+{
+    media_heap heap = { 0 };
+    kt_allocator a = media_allocator(&heap);
+    kt_png png;
+    assert_true(kt_png_encode(&a, pixels, width, height, channels, &png));
+    png_read got = png_decode(png.bytes, png.size);
+    assert_null(got.wrong);
+    assert_memory_equal(got.pixels, pixels, (size_t)(width * height * channels));
+    *filters = got.filters;
+    free(got.pixels);
+    a.release(png.bytes, a.user);
+    return png.size;
+}
+
+/* Each kind of picture is compressed in its own way: noise costs no search for filters and what repeats far away is
+ * found where it is worth a search. */
+static void test_kinds(void **state)
+{
+    (void)state;
+    enum { SIDE = 256, TILE = 32 };
+    static uint8_t pixels[SIDE * SIDE];
+    int filters;
+    for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = noise(); /* even noise: stored */
+    assert_in_range(encoded_size(pixels, SIDE, SIDE, 1, &filters), sizeof pixels, sizeof pixels + 1024);
+    assert_int_equal(filters, 1);
+    for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = content(7, 0, 0, 1); /* 15 values, 3.6 bits each */
+    assert_in_range(encoded_size(pixels, SIDE, SIDE, 1, &filters), sizeof pixels * 7 / 16, sizeof pixels * 31 / 64);
+    assert_int_equal(filters, 1);
+    for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = noise() < 8 ? 9 : 0; /* sparse: less than a bit each */
+    assert_in_range(encoded_size(pixels, SIDE, SIDE, 1, &filters), 1, sizeof pixels / 16);
+    assert_int_equal(filters, 1);
+    uint8_t tile[TILE][TILE];
+    for (int y = 0; y < TILE; y++)
+        for (int x = 0; x < TILE; x++) tile[y][x] = x % 8 ? tile[y][x - 1] : y % 8 ? tile[y - 1][x] : noise();
+    for (int i = 0; i < SIDE * SIDE; i++) pixels[i] = tile[i / SIDE % TILE][i % TILE]; /* a drawing that repeats */
+    assert_in_range(encoded_size(pixels, SIDE, SIDE, 1, &filters), 1, sizeof pixels / 100);
+    assert_true(filters > 1);
 }
 #endif
 
@@ -151,7 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),       cmocka_unit_test(test_blocks), cmocka_unit_test(test_filters),
 #ifdef KT_HAVE_ZLIB
-        cmocka_unit_test(test_compression),
+        cmocka_unit_test(test_compression), cmocka_unit_test(test_kinds),
 #endif
         cmocka_unit_test(test_limits),      cmocka_unit_test(test_memory),
     };

@@ -67,7 +67,7 @@ static void test_table(void **state)
     (void)state;
     int left = 1000000;
     kt_allocator allocator = { allocate, NULL, release, &left };
-    kt_tags tags = { 0 };
+    kt_tags tags = { .table = NULL };
     assert_null(kt_tags_find(&tags, "a", 1));
     int held = 0;
     kt_tag *first = NULL;
@@ -100,7 +100,7 @@ static void test_table_without_memory(void **state)
     for (int allowed = 0; allowed < 40; allowed++) {
         int left = allowed;
         kt_allocator allocator = { allocate, NULL, release, &left };
-        kt_tags tags = { 0 };
+        kt_tags tags = { .table = NULL };
         size_t added = 0;
         for (int i = 0; i < 200; i++)
             added += kt_tags_add(&tags, (char *)&i, sizeof i, KT_KIND_SCALAR, &allocator) != NULL;
@@ -117,7 +117,7 @@ static void test_recent(void **state)
     (void)state;
     int left = 100;
     kt_allocator allocator = { allocate, NULL, release, &left };
-    kt_tags tags = { 0 };
+    kt_tags tags = { .table = NULL };
     char text[] = "loss";
     assert_null(kt_tags_recent(&tags, text));
     kt_tag *loss = kt_tags_add(&tags, text, 4, KT_KIND_SCALAR, &allocator);

@@ -51,10 +51,11 @@ static void normalization_release(kt_layer *self)
 static bool find_axis(kt_layer *self, int rank, int *axis)
 {
     const kt_normalization_config *c = kt_config(self);
-    *axis = c->axis == 0 ? rank - 1 : c->axis == KT_AXIS_NONE ? -1 : c->axis < 0 ? c->axis + rank : c->axis;
-    if (c->axis == KT_AXIS_NONE || (*axis >= 1 && *axis < rank)) return true;
+    int64_t found = c->axis == 0 ? rank - 1 : c->axis == KT_AXIS_NONE ? -1 : c->axis < 0 ? c->axis + rank : c->axis;
+    *axis = (int)found;
+    if (c->axis == KT_AXIS_NONE || (found >= 1 && found < rank)) return true;
     kt_fail_at(self->kt, KT_ERR_SHAPE, "Normalization",
-               "expected an axis after the batch axis, got axis %d with data of rank %d", c->axis, rank);
+               "expected an axis after the batch axis, got axis %lld with data of rank %d", (long long)c->axis, rank);
     return false;
 }
 

@@ -124,9 +124,9 @@ static kt_status draw(kt_board *b, const grid *g, int64_t epoch)
     static const kt_colour right = { 40, 160, 60 }, wrong = { 210, 40, 40 };
     int64_t columns = 1, width = g->tile_width + 2 * FRAME, height = g->tile_height + 2 * FRAME;
     while (columns < MAX_COLUMNS && columns * columns < g->n) columns++;
-    int64_t label = label_letters(b, g->s) * KT_LETTER_WIDTH, letters = (width > label ? width : label) / KT_LETTER_WIDTH;
-    int64_t rows = (g->n + columns - 1) / columns, across = (width > label ? width : label) + GAP;
-    int64_t down = height + 2 * LINE + GAP;
+    int64_t label = label_letters(b, g->s) * KT_LETTER_WIDTH, wider = width > label ? width : label;
+    int64_t letters = wider / KT_LETTER_WIDTH, across = wider + GAP, down = height + 2 * LINE + GAP;
+    int64_t rows = (g->n + columns - 1) / columns;
     kt_canvas canvas;
     if (kt_canvas_make(b->kt, &canvas, columns * across + GAP, rows * down + GAP) != KT_OK) return b->kt->status;
     for (int64_t i = 0; i < g->n; i++) {
