@@ -19,6 +19,12 @@
  * read again. Every folder that directly holds a file with "tfevents" in its name is a run, links are followed. Pipes
  * and devices of such a name are never opened.
  *
+ * A file that is a gzip or zlib stream as a whole (TFRecord's GZIP and ZLIB, or gzipped later) is read as what it
+ * unpacks to, where the library was built with zlib; offsets are those of the unpacked bytes, its size is that on the
+ * disk, and the limit of memory follows from that. It is unpacked as it is read: when it has grown it is unpacked from
+ * the beginning again, and so it is for each value or record that stands before the one asked for last, or in another
+ * file. Ask in the order of the file, or unpack such a file once. TensorBoard does not read them.
+ *
  * A log belongs to one thread at a time. It may be open while others write to its files.
  */
 #ifndef KERATIN_READER_H
@@ -40,7 +46,8 @@ typedef struct kt_logdir_config {
     const char *index;      /* (optional) a file that remembers what has been read: opening again takes milliseconds,
                                and columns are read when they are asked for. Written after opening and at the end when
                                there is something new; one that is damaged, or of other options or another folder, is
-                               written anew; a file that is no index is left alone. 20 bytes a point */
+                               written anew; a file that is no index is left alone. 20 bytes a point;
+                               runs with compressed files are not in it */
     bool forget_restarts;   /* as TensorBoard's default reader: a point with step s removes those with steps >= s before
                                it; otherwise all are kept */
     kt_allocator allocator; /* default: malloc, realloc, free; called by all threads of the log at once */
@@ -131,7 +138,7 @@ KT_API kt_status kt_logdir_value(kt_logdir *log, const kt_series *series, int64_
 
 typedef struct kt_logdir_problem {
     const char *file;     /* its path */
-    int64_t offset;       /* where in the file */
+    int64_t offset;       /* where in the file; of a compressed one: in what it unpacks to, as `skipped` */
     int64_t skipped;      /* bytes passed over; 0 for a notice */
     kt_status status;     /* KT_ERR_FORMAT: damaged; KT_ERR_IO: unreadable; KT_ERR_MEMORY: values were left out;
                              KT_OK: a notice: an unfinished end, as while it grows, a tag that was repaired, ... */
@@ -145,7 +152,7 @@ KT_API int64_t kt_logdir_problems_total(const kt_logdir *log);                /*
 
 typedef struct kt_logdir_file {
     const char *path, *run;
-    int64_t bytes, records;
+    int64_t bytes, records;       /* bytes: on the disk */
     double first_wall, last_wall; /* NaN without records */
     const char *writer;           /* as it names itself, or "" */
     double version;               /* 2 for "brain.Event:2"; NaN without a version record */

@@ -34,3 +34,8 @@ find "$logs" -name '*tfevents*' | sort | while read -r file; do
     done
 done
 cp "$logs/index.seed" "$to/index"
+for level in 1 9; do # compressed as a whole; and two streams one after the other
+    log=$(find "$logs" -name '*tfevents*' | sort | head -n 1)
+    { printf '\000' && gzip -n -c -"$level" "$log"; } >"$to/gzip-$level"
+done
+{ cat "$to/gzip-1" && tail -c +2 "$to/gzip-9"; } >"$to/gzip-two"

@@ -256,9 +256,13 @@ static void test_compressed(void **state)
 {
     (void)state;
     made *m = made_new();
-    memcpy(m->at, "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03some more bytes of it", m->n = 31);
+    memcpy(m->at, "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x07ome more bytes of it", m->n = 31);
     kt_logdir *log = made_open(m);
+#ifdef KT_HAVE_ZLIB
+    check_problem(log, 0, 0, KT_ERR_FORMAT, "compressed, and damaged");
+#else
     check_problem(log, 0, 31, KT_ERR_FORMAT, "gunzip");
+#endif
     kt_logdir_close(log);
     free(m);
 }

@@ -12,6 +12,7 @@
 void kt_window_on_file(kt_window *window, int fd, int64_t size)
 {
     window->fd = fd;
+    window->packed = NULL;
     window->end = size;
     window->bytes = window->buffer;
     window->base = 0;
@@ -25,6 +26,12 @@ void kt_window_on_memory(kt_window *window, const void *bytes, int64_t size)
     kt_window_on_file(window, -1, size);
     window->bytes = bytes;
     window->have = (size_t)size;
+}
+
+void kt_window_on_packed(kt_window *window, int fd, kt_packed *packed, int64_t size)
+{
+    kt_window_on_file(window, fd, size >= 0 ? size : kt_packed_go(packed, INT64_MAX));
+    window->packed = packed;
 }
 
 void kt_window_free(kt_window *window)
@@ -62,12 +69,33 @@ static bool window_move(kt_window *window, int64_t at, size_t n)
     return true;
 }
 
+/* Fills the window behind what it has; NULL when n bytes do not come. */
+static const unsigned char *window_unpack(kt_window *window, size_t n)
+{
+    int64_t from = window->base + (int64_t)window->have, taken;
+    if (kt_packed_go(window->packed, from) == from) {
+        int64_t left = window->end - from;
+        size_t more = window->room - window->have;
+        if ((int64_t)more > left) more = (size_t)left;
+        window->have += kt_packed_read(window->packed, window->buffer + window->have, more);
+    }
+    if (window->have >= n) return window->bytes;
+    int error;
+    kt_packed_end state = kt_packed_state(window->packed, &taken, &error);
+    if (state == KT_PACKED_REFUSED) window->refused = true;
+    else if (state == KT_PACKED_UNREAD) window->error = error;
+    else window->end = window->base + (int64_t)window->have; /* it has become shorter */
+    return NULL;
+}
+
 const unsigned char *kt_window_see(kt_window *window, int64_t at, size_t n)
 {
     if (at >= window->base && n <= window->have && at - window->base <= (int64_t)(window->have - n))
         return window->bytes + (at - window->base);
-    if (window->fd < 0 || window->error || at > window->end || n > (uint64_t)(window->end - at)) return NULL;
+    if ((window->fd < 0 && !window->packed) || window->error || at > window->end || n > (uint64_t)(window->end - at))
+        return NULL;
     if (!window_move(window, at, n)) return NULL;
+    if (window->packed) return window_unpack(window, n);
     while (window->have < n) {
         size_t more = window->room - window->have;
         int64_t left = window->end - at - (int64_t)window->have;
@@ -105,6 +133,22 @@ kt_frame kt_frame_at(kt_window *window, int64_t at, const unsigned char **payloa
     *payload = record + KT_RECORD_HEAD;
     if (kt_read_le(*payload + length, 4) != kt_crc32c_mask(kt_crc32c(*payload, (size_t)length))) return KT_FRAME_DATA;
     return KT_FRAME_SOUND;
+}
+
+int64_t kt_frame_behind(kt_window *window, int64_t at, uint64_t n)
+{
+    const unsigned char *payload;
+    int64_t next = at + (int64_t)(n & KT_RECORD_MOST) + KT_RECORD_FRAME;
+    if (window->packed) { /* whoever searches on behind `at` must not have to begin anew: both are seen together */
+        size_t both = (size_t)(next - at) + KT_RECORD_HEAD;
+        const unsigned char *seen = kt_window_see(window, at, both);
+        uint64_t length = seen ? kt_read_le(seen + (next - at), 8) : UINT64_MAX;
+        if (length > KT_RECORD_MOST || !kt_window_see(window, at, both + (size_t)length + KT_RECORD_TAIL)) {
+            window->refused = false;
+            return -1;
+        }
+    }
+    return kt_frame_at(window, next, &payload, &n) == KT_FRAME_SOUND ? next : -1;
 }
 
 int64_t kt_frame_search(kt_window *window, int64_t from, int64_t *resume)

@@ -139,6 +139,9 @@ static void put_run(sink *s, const kt_run *run, new_place **moved)
         if (run->table[i]) put_curve(s, run->table[i], (*moved)++);
 }
 
+/* A compressed file is cheap to keep and dear to seek in: it is read anew. */
+static bool index_takes(const kt_run *run) { return run->failed == KT_OK && !kt_run_packed(run); }
+
 static void index_fill(sink *s, new_place *moved)
 {
     kt_logdir *log = s->log;
@@ -146,11 +149,11 @@ static void index_fill(sink *s, new_place *moved)
     memset(&head, 0, sizeof head);
     sink_write(s, &head, sizeof head);
     int64_t runs = 0;
-    for (size_t i = 0; i < log->run_count; i++) runs += log->runs[i]->failed == KT_OK;
+    for (size_t i = 0; i < log->run_count; i++) runs += index_takes(log->runs[i]);
     put_string(s, log->logdir);
     put_number(s, runs);
     for (size_t i = 0; i < log->run_count; i++)
-        if (log->runs[i]->failed == KT_OK) put_run(s, log->runs[i], &moved);
+        if (index_takes(log->runs[i])) put_run(s, log->runs[i], &moved);
     memcpy(head.magic, KT_INDEX_MAGIC, sizeof head.magic);
     head.version = KT_INDEX_VERSION;
     head.order = KT_INDEX_ORDER;

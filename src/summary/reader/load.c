@@ -31,7 +31,9 @@ typedef struct loader {
     kt_source *file;
     uint32_t number; /* of the file in the run */
     kt_window *window;
-    bool failed; /* the host refused memory */
+    bool failed;       /* the host refused memory */
+    kt_packed_end end; /* of a compressed file */
+    int64_t taken;     /* how much of it was unpacked */
 } loader;
 
 int kt_source_open(const char *path, int *error)
@@ -48,24 +50,55 @@ int kt_source_open(const char *path, int *error)
     return -1;
 }
 
-bool kt_source_see(kt_run *run, kt_source *source, kt_window *window, int64_t size)
+/* Whether it begins as a compressed file; what cannot be read is told by whoever reads on. */
+static bool source_is_packed(int fd, const unsigned char *memory, int64_t size)
 {
-    source->error = 0;
-    if (run->log->memory) {
-        kt_window_on_memory(window, run->log->memory, size);
-        return true;
+    unsigned char head[KT_PACKED_HEAD];
+    ssize_t n = size < KT_PACKED_HEAD ? (ssize_t)size : KT_PACKED_HEAD;
+    if (!memory) {
+        ssize_t got;
+        do got = pread(fd, head, (size_t)n, 0);
+        while (got < 0 && errno == EINTR);
+        n = got;
     }
-    int fd = kt_source_open(source->shown.path, &source->error);
-    if (fd < 0) {
+    return n > 0 && kt_packed_is(memory ? memory : head, (size_t)n);
+}
+
+bool kt_source_see(kt_run *run, kt_source *source, kt_window *window, int64_t unpacked)
+{
+    const void *memory = run->log->memory;
+    int fd = -1;
+    source->error = 0;
+    window->refused = false;
+    if (!memory) fd = kt_source_open(source->shown.path, &source->error);
+    if (!memory && fd < 0) {
         source->irregular = source->error == 0;
         return false;
     }
-    kt_window_on_file(window, fd, size);
+    if (source_is_packed(fd, memory, source->size)) {
+        kt_packed *packed = kt_packed_new(window->store, fd, memory, source->size);
+        kt_packed_end end = KT_PACKED_REFUSED;
+        int64_t taken;
+        if (packed) {
+            kt_window_on_packed(window, fd, packed, unpacked);
+            end = kt_packed_state(packed, &taken, &source->error);
+            if (end != KT_PACKED_REFUSED && end != KT_PACKED_UNREAD) return true;
+            kt_source_done(window);
+        } else if (fd >= 0) {
+            close(fd);
+        }
+        window->refused = end == KT_PACKED_REFUSED;
+        return false;
+    }
+    if (memory) kt_window_on_memory(window, memory, source->size);
+    else kt_window_on_file(window, fd, source->size);
     return true;
 }
 
 void kt_source_done(kt_window *window)
 {
+    kt_packed_free(window->packed);
+    window->packed = NULL;
     if (window->fd >= 0) close(window->fd);
     window->fd = -1;
     window->have = 0;
@@ -74,7 +107,8 @@ void kt_source_done(kt_window *window)
 
 void kt_source_forget(kt_run *run, kt_source *source)
 {
-    source->at = source->searched = 0;
+    source->at = source->searched = source->unpacked = 0;
+    source->packed = false;
     source->read_size = source->read_modified = -1;
     source->signature_size = 0;
     source->has_tail = false;
@@ -237,10 +271,7 @@ static bool load_past(loader *l, kt_frame frame, uint64_t n)
                                              [KT_FRAME_LONG] = KT_TROUBLE_LONG,
                                              [KT_FRAME_DATA] = KT_TROUBLE_DATA };
     kt_source *file = l->file;
-    const unsigned char *payload;
-    uint64_t next_n;
-    int64_t found = -1, next = file->at + (int64_t)(n & KT_RECORD_MOST) + KT_RECORD_FRAME;
-    if (frame == KT_FRAME_DATA && kt_frame_at(l->window, next, &payload, &next_n) == KT_FRAME_SOUND) found = next;
+    int64_t found = frame == KT_FRAME_DATA ? kt_frame_behind(l->window, file->at, n) : -1;
     if (found < 0) {
         int64_t from = file->searched > file->at ? file->searched : file->at + 1;
         found = kt_frame_search(l->window, from, &file->searched);
@@ -313,10 +344,29 @@ static void load_records(loader *l)
     }
 }
 
+/* What there is to say about a compressed file's end. */
+static void load_packed_end(loader *l)
+{
+    kt_source *file = l->file;
+    bool damaged = l->end == KT_PACKED_DAMAGED, cut = l->end == KT_PACKED_CUT;
+    file->unpacked = l->window->end;
+    if (cut && file->has_tail) cut = file->tail.code == KT_TROUBLE_TAIL_CUT;
+    if (!damaged && !cut) return;
+    file->has_tail = true;
+    file->tail = (kt_trouble){ .offset = file->at,
+                               .skipped = l->window->end - file->at,
+                               .detail = (uint64_t)l->taken,
+                               .code = cut ? KT_TROUBLE_TAIL_STREAM : KT_TROUBLE_STREAM };
+}
+
 /* Whether the bytes before `at` are still those that were read. */
 static bool load_is_same(loader *l)
 {
-    const kt_source *file = l->file;
+    kt_source *file = l->file;
+    bool packed = l->window->packed != NULL;
+    if (packed != file->packed && file->at > 0) return false;
+    if (packed != file->packed) file->searched = 0;
+    file->packed = packed;
     if (file->signature_size == 0) return true;
     const unsigned char *now = kt_window_see(l->window, file->at - file->signature_size, file->signature_size);
     return now && memcmp(now, file->signature, file->signature_size) == 0;
@@ -338,14 +388,20 @@ static bool load_file(loader *l)
     int64_t size = file->size, modified = file->modified;
     file->has_tail = false;
     file->error = 0;
-    if (!file->irregular && kt_source_see(l->run, file, l->window, size)) {
+    if (!file->irregular && kt_source_see(l->run, file, l->window, -1)) {
+        int error;
+        if (l->window->packed) l->end = kt_packed_state(l->window->packed, &l->taken, &error);
         bool same = load_is_same(l);
         if (same) {
             load_records(l);
             load_sign(l);
         }
+        if (same && file->packed) load_packed_end(l);
         kt_source_done(l->window);
         if (!same && !file->error) return false;
+    } else if (l->window->refused) {
+        l->window->refused = false;
+        load_refused(l, file->at);
     }
     if (file->error || file->irregular) {
         file->has_tail = true;
@@ -372,7 +428,7 @@ void kt_run_load(kt_run *run, kt_window *window)
         for (size_t i = 0; i < run->file_count && !again && run->failed == KT_OK; i++) {
             kt_source *file = run->files[i];
             if (file->size == file->read_size && file->modified == file->read_modified) continue;
-            loader l = { run, file, (uint32_t)i, window, false };
+            loader l = { .run = run, .file = file, .number = (uint32_t)i, .window = window };
             again = !load_file(&l);
             if (l.failed) run->failed = KT_ERR_MEMORY;
         }

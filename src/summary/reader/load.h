@@ -12,8 +12,9 @@ void kt_run_load(kt_run *run, kt_window *window);
 /* Opens a regular file without ever waiting. The descriptor, or -1 with *error set; 0 there: it is no regular file. */
 int kt_source_open(const char *path, int *error);
 
-/* Points the window at a file of the run; false with source->error set. */
-bool kt_source_see(kt_run *run, kt_source *source, kt_window *window, int64_t size);
+/* Points the window at a file of the run, whether it is compressed or not; false with source->error set, or with
+ * window->refused when memory is short. `unpacked`: the size of what is in a compressed one, -1: find out. */
+bool kt_source_see(kt_run *run, kt_source *source, kt_window *window, int64_t unpacked);
 void kt_source_done(kt_window *window);
 
 /* Forgets what was read of a file. */

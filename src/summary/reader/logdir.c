@@ -104,6 +104,13 @@ kt_run *kt_run_new(kt_logdir *log, const char *raw, const char *directory)
     return NULL;
 }
 
+bool kt_run_packed(const kt_run *run)
+{
+    for (size_t i = 0; i < run->file_count; i++)
+        if (run->files[i]->packed) return true;
+    return false;
+}
+
 static int run_order(const void *a, const void *b)
 {
     return strcmp((*(kt_run *const *)a)->raw, (*(kt_run *const *)b)->raw);
@@ -137,7 +144,7 @@ static bool run_meet(kt_run *run, const kt_found *found, size_t n)
     for (size_t i = 0; i < run->file_count; i++) run->files[i]->gone = true;
     for (size_t i = 0; i < n; i++) {
         kt_source *file = files[i];
-        bool other = file->inode != found[i].inode || found[i].size < file->at;
+        bool other = file->inode != found[i].inode || found[i].size < (file->packed ? file->read_size : file->at);
         if (!file->fresh && other && (file->at > 0 || file->searched > 0)) again = true;
         file->inode = found[i].inode;
         file->size = file->shown.bytes = found[i].size;
@@ -275,7 +282,7 @@ static kt_status log_load(kt_logdir *log)
         for (size_t k = 0; k < run->file_count; k++) {
             const kt_source *file = run->files[k];
             work = work || file->size != file->read_size || file->modified != file->read_modified;
-            more += run->failed ? file->size : file->size > file->at ? file->size - file->at : 0;
+            more += run->failed || file->packed ? file->size : file->size > file->at ? file->size - file->at : 0;
         }
         if (work) jobs[c.count++] = (job){ run, more };
         bytes += more;
@@ -332,8 +339,7 @@ static kt_status log_list(kt_logdir *log)
 
 static void log_window_close(kt_logdir *log)
 {
-    if (log->window_fd >= 0) close(log->window_fd);
-    log->window_fd = -1;
+    kt_source_done(&log->window);
     log->window_file = NULL;
 }
 
@@ -377,7 +383,7 @@ kt_status kt_logdir_refresh(kt_logdir *log, int64_t *changed)
     if (status == KT_ERR_MEMORY) log_no_memory(log, "kt_logdir_refresh");
     for (size_t i = 0; i < log->run_count; i++) {
         if (changed) *changed += log->runs[i]->added;
-        log->unsaved += log->runs[i]->added;
+        if (!kt_run_packed(log->runs[i])) log->unsaved += log->runs[i]->added;
     }
     return status;
 }
@@ -421,7 +427,7 @@ static kt_logdir *log_new(const kt_logdir_config *config)
     }
     kt_store_begin(&log->store, &config->allocator);
     log->sentences.store = log->walk_pile.store = log->window.store = &log->store;
-    log->window.fd = log->window_fd = log->index_fd = -1;
+    log->window.fd = log->index_fd = -1;
     log->threads = config->threads;
     log->forget = config->forget_restarts;
     return log;

@@ -45,6 +45,8 @@ typedef enum kt_trouble_code {
     KT_TROUBLE_FOLDER,
     KT_TROUBLE_DEEP,
     KT_TROUBLE_INDEX,
+    KT_TROUBLE_STREAM, /* `detail` is how much of the file has been unpacked */
+    KT_TROUBLE_TAIL_STREAM,
     KT_TROUBLE_COUNT
 } kt_trouble_code;
 
@@ -98,10 +100,12 @@ typedef struct kt_source {
     uint64_t inode;
     int64_t size, modified;                /* as the system said when it was last looked at; nanoseconds */
     int64_t read_size, read_modified;      /* the same when it was last read; -1: never */
-    int64_t at;                            /* everything before has been read */
+    int64_t at;                            /* everything before has been read; of what a packed one unpacks to */
+    int64_t unpacked;                      /* how much that was, if packed */
     int64_t searched;                      /* behind damage: no sound record begins between `at` and here */
     unsigned char signature[KT_SIGNATURE]; /* the last bytes before `at`: whether it is still the same file */
     unsigned char signature_size;
+    bool packed; /* a compressed file */
     bool irregular, has_tail, fresh, gone;
     int error;
     kt_troubles troubles;
@@ -151,8 +155,7 @@ struct kt_logdir {
     kt_pile walk_pile;
     char **walk_paths;
     size_t walk_room;
-    kt_window window; /* for values and records that are asked for */
-    int window_fd;
+    kt_window window;             /* for values and records that are asked for */
     const kt_source *window_file; /* which one is open */
     kt_values asked;              /* the values of the record that is lent, and how many have been handed out */
     int64_t asked_count;
@@ -182,6 +185,9 @@ kt_logdir_fail(kt_logdir *log, kt_status status, const char *format, ...);
 kt_run *kt_run_new(kt_logdir *log, const char *raw, const char *directory);
 kt_source *kt_source_new(kt_run *run, const char *directory, const char *name);
 void kt_run_free(kt_run *run);
+
+/* Whether some file is compressed: the index does not remember such a run. */
+bool kt_run_packed(const kt_run *run);
 
 /* The log's window stands on this file. */
 kt_status kt_logdir_window_on(kt_logdir *log, kt_source *file);

@@ -16,8 +16,8 @@ static const struct {
                           "what should be the length of a record does not match its checksum; TensorBoard "
                           "stops reading the file here, this reader goes on with the next sound record" },
     [KT_TROUBLE_GZIP] = { KT_ERR_FORMAT,
-                          "the file is compressed with gzip, which neither TensorBoard nor this reader takes; "
-                          "unpack it with gunzip" },
+                          "the file is compressed with gzip, which TensorBoard does not take, nor this reader when "
+                          "it was built without zlib or it is compressed twice; unpack it with gunzip" },
     [KT_TROUBLE_LONG] = { KT_ERR_FORMAT,
                           "a record claims %s, more than a record can have; TensorBoard's data server would "
                           "stop or die here, this reader goes on with the next sound record" },
@@ -34,6 +34,11 @@ static const struct {
                            "stops reading the file here, this reader goes on with the next record" },
     [KT_TROUBLE_MEMORY] = { KT_ERR_MEMORY, "from here on values are left out: what the files hold would take more than "
                                            "four times their size in memory" },
+    [KT_TROUBLE_STREAM] = { KT_ERR_FORMAT,
+                            "the file is compressed, and damaged behind its first %s, or has a wrong checksum there; "
+                            "what could be unpacked has been read; take another copy" },
+    [KT_TROUBLE_TAIL_STREAM] = { KT_OK, "the file is compressed, and its stream is not complete: it is being written, "
+                                        "or its writer was ended; what is there has been read" },
     [KT_TROUBLE_TAIL_CUT] = { KT_OK, "the last record is not complete: it is being written, or its writer was ended" },
     [KT_TROUBLE_TAIL_ZEROS] = { KT_OK, "the file ends with zeros: space that has not been written to" },
     [KT_TROUBLE_TAG] = { KT_OK,

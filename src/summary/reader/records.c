@@ -15,17 +15,15 @@ kt_status kt_logdir_record_at(kt_logdir *log, int64_t file, int64_t offset, kt_l
                               "kt_logdir_record_at: expected a file from 0 to %lld and an offset, got %lld and %lld",
                               (long long)log->file_count - 1, (long long)file, (long long)offset);
     kt_source *source = log->files[file];
-    if (source->irregular || offset >= source->size) return KT_OK;
+    if (source->irregular || offset >= (source->packed ? source->unpacked : source->size)) return KT_OK;
     kt_status status = kt_logdir_window_on(log, source);
     if (status != KT_OK) return status;
     const unsigned char *payload;
     uint64_t n;
     kt_frame frame = kt_frame_at(&log->window, offset, &payload, &n);
     if (frame == KT_FRAME_DATA) { /* its length leads to the next one, as in load.c */
-        int64_t next = offset + (int64_t)n + KT_RECORD_FRAME;
-        frame = kt_frame_at(&log->window, next, &payload, &n);
-        if (frame == KT_FRAME_SOUND) offset = next;
-        else frame = KT_FRAME_DATA;
+        int64_t next = kt_frame_behind(&log->window, offset, n);
+        if (next >= 0) frame = kt_frame_at(&log->window, offset = next, &payload, &n);
     }
     while (frame != KT_FRAME_SOUND && frame != KT_FRAME_END && frame != KT_FRAME_UNREAD) {
         int64_t resume;

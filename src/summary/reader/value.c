@@ -30,16 +30,18 @@ static const int64_t SPREAD = 4096; /* how far one number is spread */
 kt_status kt_logdir_window_on(kt_logdir *log, kt_source *file)
 {
     if (log->window_file == file) return KT_OK;
-    if (log->window_fd >= 0) close(log->window_fd);
-    log->window_fd = -1;
+    kt_source_done(&log->window);
     log->window_file = NULL;
     int before = file->error;
-    bool seen = kt_source_see(file->run, file, &log->window, file->size);
+    bool seen = kt_source_see(file->run, file, &log->window, file->unpacked);
     int error = file->error;
     file->error = before;
+    if (!seen && log->window.refused) {
+        log->window.refused = false;
+        return kt_logdir_fail(log, KT_ERR_MEMORY, "%s: there is no memory to unpack it; free some", file->shown.path);
+    }
     if (!seen)
         return kt_logdir_fail(log, KT_ERR_IO, "%s: cannot be read: %s", file->shown.path, kt_system_reason(error));
-    log->window_fd = log->window.fd;
     log->window_file = file;
     return KT_OK;
 }
