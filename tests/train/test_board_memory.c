@@ -3,40 +3,9 @@
  * allocation failing in turn: an error or a smaller log, never a leak and never a crash.
  */
 #include "testing.h"
+#include "failing.h"
 
 enum { ROWS = 12, H = 3, W = 4 };
-
-typedef struct failing {
-    int64_t left; /* allocations until one fails; below zero: none does */
-    int64_t live, made;
-} failing;
-
-static void *failing_allocate(size_t bytes, void *user)
-{
-    failing *f = user;
-    if (f->left == 0) return NULL;
-    if (f->left > 0) f->left--;
-    void *block = malloc(bytes);
-    f->live += block != NULL;
-    f->made++;
-    return block;
-}
-
-static void *failing_resize(void *old, size_t bytes, void *user)
-{
-    failing *f = user;
-    if (!old) return failing_allocate(bytes, user);
-    if (f->left == 0) return NULL;
-    if (f->left > 0) f->left--;
-    f->made++;
-    return realloc(old, bytes);
-}
-
-static void failing_release(void *block, void *user)
-{
-    ((failing *)user)->live -= block != NULL;
-    free(block);
-}
 
 static kt_status table_build(kt_layer *self, const kt_desc *x)
 {

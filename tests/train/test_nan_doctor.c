@@ -6,6 +6,7 @@
  * and nothing is shuffled unless said, so step s of epoch 0 trains on rows 4 (s - 1) and on.
  */
 #include "log_points.h"
+#include "failing.h"
 
 #include <keratin/ops.h>
 
@@ -278,37 +279,6 @@ static void test_prefetched(void **state)
 }
 
 /* ---- every allocation fails in turn ---- */
-
-typedef struct failing {
-    int64_t left, live, made; /* left: allocations until one fails; below zero: none does */
-} failing;
-
-static void *failing_allocate(size_t bytes, void *user)
-{
-    failing *f = user;
-    if (f->left == 0) return NULL;
-    if (f->left > 0) f->left--;
-    void *block = malloc(bytes);
-    f->live += block != NULL;
-    f->made++;
-    return block;
-}
-
-static void *failing_resize(void *old, size_t bytes, void *user)
-{
-    failing *f = user;
-    if (!old) return failing_allocate(bytes, user);
-    if (f->left == 0) return NULL;
-    if (f->left > 0) f->left--;
-    f->made++;
-    return realloc(old, bytes);
-}
-
-static void failing_release(void *block, void *user)
-{
-    ((failing *)user)->live -= block != NULL;
-    free(block);
-}
 
 static kt_status sick_program(failing *f, const float *x, const float *y, const char *folder)
 {

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "testing.h"
+#include "failing.h"
 
 enum { ROWS = 64 };
 
@@ -185,38 +186,6 @@ static void test_no_allocation(void **state)
         kt_context_free(kt);
         remove_folder(folder);
     }
-}
-
-typedef struct failing {
-    int64_t left; /* allocations until one fails; below zero: none does */
-    int64_t live, made;
-} failing;
-
-static void *failing_allocate(size_t bytes, void *user)
-{
-    failing *f = user;
-    if (f->left == 0) return NULL;
-    if (f->left > 0) f->left--;
-    void *block = malloc(bytes);
-    f->live += block != NULL;
-    f->made++;
-    return block;
-}
-
-static void *failing_resize(void *old, size_t bytes, void *user)
-{
-    failing *f = user;
-    if (!old) return failing_allocate(bytes, user);
-    if (f->left == 0) return NULL;
-    if (f->left > 0) f->left--;
-    f->made++;
-    return realloc(old, bytes);
-}
-
-static void failing_release(void *block, void *user)
-{
-    ((failing *)user)->live -= block != NULL;
-    free(block);
 }
 
 /* The third program of the mission, watched by callbacks and a writer. */

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/train/failing.h: the host's memory, counted, of which one allocation after the other can be made to fail. */
+#ifndef KT_TESTS_TRAIN_FAILING_H
+#define KT_TESTS_TRAIN_FAILING_H
+
+#include <stdint.h>
+#include <stdlib.h>
+
+typedef struct failing {
+    int64_t left; /* allocations until one fails; below zero: none does */
+    int64_t live, made;
+} failing;
+
+static inline void *failing_allocate(size_t bytes, void *user)
+{
+    failing *f = user;
+    if (f->left == 0) return NULL;
+    if (f->left > 0) f->left--;
+    void *block = malloc(bytes);
+    f->live += block != NULL;
+    f->made++;
+    return block;
+}
+
+static inline void *failing_resize(void *old, size_t bytes, void *user)
+{
+    failing *f = user;
+    if (!old) return failing_allocate(bytes, user);
+    if (f->left == 0) return NULL;
+    if (f->left > 0) f->left--;
+    f->made++;
+    return realloc(old, bytes);
+}
+
+static inline void failing_release(void *block, void *user)
+{
+    ((failing *)user)->live -= block != NULL;
+    free(block);
+}
+
+#endif
