@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/train/failing.h: the host's memory, counted, of which one allocation after the other can be made to fail. */
+/* tests/train/failing.h: the host's memory, counted. From some allocation on all fail (failing), or only that
+ * one does (counter). */
 #ifndef KT_TESTS_TRAIN_FAILING_H
 #define KT_TESTS_TRAIN_FAILING_H
 
@@ -35,6 +36,32 @@ static inline void *failing_resize(void *old, size_t bytes, void *user)
 static inline void failing_release(void *block, void *user)
 {
     ((failing *)user)->live -= block != NULL;
+    free(block);
+}
+
+typedef struct counter {
+    long out, requests, fail_at;
+} counter;
+
+static inline void *count_allocate(size_t bytes, void *user)
+{
+    counter *c = user;
+    if (++c->requests == c->fail_at) return NULL;
+    c->out++;
+    return malloc(bytes);
+}
+
+static inline void *count_resize(void *old, size_t bytes, void *user)
+{
+    counter *c = user;
+    if (++c->requests == c->fail_at) return NULL;
+    c->out += !old;
+    return realloc(old, bytes);
+}
+
+static inline void count_release(void *block, void *user)
+{
+    if (block) ((counter *)user)->out--;
     free(block);
 }
 

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/repr.h"
 #include "train/json.h"
+#include "failing.h"
 
 /* ---- the models of json_cases.py ---- */
 
@@ -273,32 +274,6 @@ static void what_keras_has_not(void **state)
     assert_non_null(strstr(text, "{\"class_name\": \"__tensor__\", \"config\": {\"value\": [[1.0, 2.5], [3.0, 4.0]], "
                                  "\"dtype\": \"float32\"}}"));
     kt_context_free(kt);
-}
-
-typedef struct counter {
-    long out, requests, fail_at;
-} counter;
-
-static void *count_allocate(size_t bytes, void *user)
-{
-    counter *c = user;
-    if (++c->requests == c->fail_at) return NULL;
-    c->out++;
-    return malloc(bytes);
-}
-
-static void *count_resize(void *old, size_t bytes, void *user)
-{
-    counter *c = user;
-    if (++c->requests == c->fail_at) return NULL;
-    c->out += !old;
-    return realloc(old, bytes);
-}
-
-static void count_release(void *block, void *user)
-{
-    if (block) ((counter *)user)->out--;
-    free(block);
 }
 
 static void no_memory_is_said(void **state)

@@ -4,6 +4,7 @@
  * tests/tensorboard/check_graph.py's affair. */
 #include "../summary/events_reader.h"
 #include "testing.h"
+#include "failing.h"
 
 #include <keratin/ops.h>
 
@@ -169,32 +170,6 @@ static void a_disk_that_refuses(void **state)
 }
 
 /* ---- memory ---- */
-
-typedef struct counter {
-    long out, requests, fail_at;
-} counter;
-
-static void *count_allocate(size_t bytes, void *user)
-{
-    counter *c = user;
-    if (++c->requests == c->fail_at) return NULL;
-    c->out++;
-    return malloc(bytes);
-}
-
-static void *count_resize(void *old, size_t bytes, void *user)
-{
-    counter *c = user;
-    if (++c->requests == c->fail_at) return NULL;
-    c->out += !old;
-    return realloc(old, bytes);
-}
-
-static void count_release(void *block, void *user)
-{
-    if (block) ((counter *)user)->out--;
-    free(block);
-}
 
 static void short_memory_leaks_nothing(void **state)
 {
