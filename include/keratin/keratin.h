@@ -12,6 +12,7 @@
 #include <keratin/model.h>
 #include <keratin/op.h>
 #include <keratin/ops.h>
+#include <keratin/reader.h>
 #include <keratin/status.h>
 #include <keratin/summary.h>
 #include <keratin/tensor.h>

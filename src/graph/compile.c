@@ -12,7 +12,7 @@ uint32_t kt_plan_add_value(kt_plan *plan, const kt_desc *desc)
 {
     if (plan->n_values == plan->values_capacity) {
         uint32_t capacity = plan->values_capacity ? 2 * plan->values_capacity : 64;
-        kt_value *more = kt_arena_take(&plan->memory, capacity * sizeof *more);
+        kt_plan_value *more = kt_arena_take(&plan->memory, capacity * sizeof *more);
         if (!more) {
             kt_no_memory(plan->kt);
             return KT_NONE;
@@ -22,7 +22,7 @@ uint32_t kt_plan_add_value(kt_plan *plan, const kt_desc *desc)
         plan->values_capacity = capacity;
     }
     uint32_t id = plan->n_values++;
-    plan->values[id] = (kt_value){ .desc = *desc, .root = id, .producer = KT_NONE,
+    plan->values[id] = (kt_plan_value){ .desc = *desc, .root = id, .producer = KT_NONE,
                                    .bytes = kt_desc_elements(desc) * kt_storage_size(plan->kt->backend, desc->dtype) };
     return id;
 }

@@ -37,7 +37,7 @@ static void put(kt_dump *d, const char *format, ...)
 static void put_value(kt_dump *d, const kt_plan *plan, uint32_t v, bool shape)
 {
     static const char *const places[] = { "a", "leaf", "v", "out" };
-    const kt_value *value = &plan->values[v], *root = &plan->values[value->root];
+    const kt_plan_value *value = &plan->values[v], *root = &plan->values[value->root];
     put(d, " %s%u", places[root->place], root->place == KT_IN_ARENA ? (unsigned)value->root
         : root->place == KT_IN_LEAF ? (unsigned)(root->at >> 8) : (unsigned)root->at);
     if (!shape) return;

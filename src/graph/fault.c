@@ -25,7 +25,7 @@ static void copy(char *to, size_t size, const char *from)
 static void describe(kt_plan *plan, kt_fault_value *v, const kt_desc *desc, uint32_t value)
 {
     enum { PIECE = 256 };
-    const kt_value *root = &plan->values[plan->values[value].root];
+    const kt_plan_value *root = &plan->values[plan->values[value].root];
     size_t n = kt_desc_elements(desc), storage = kt_storage_size(plan->kt->backend, desc->dtype);
     double sum = 0, finite = 0, piece[PIECE];
     *v = (kt_fault_value){ .desc = *desc, .count = (int64_t)n };

@@ -83,7 +83,7 @@ void kt_convert(const void *from, kt_dtype from_dtype, void *to, kt_dtype to_dty
 
 enum kt_place { KT_IN_ARENA, KT_IN_LEAF, KT_IN_VARIABLE, KT_IN_OUTPUT };
 
-typedef struct kt_value {
+typedef struct kt_plan_value {
     kt_desc desc;
     uint8_t place;
     uint32_t at;          /* number of the leaf, variable or output */
@@ -91,7 +91,7 @@ typedef struct kt_value {
     uint32_t producer;    /* step; KT_NONE for leaves and variables */
     uint32_t first, last; /* steps between which it lives */
     size_t offset, bytes;
-} kt_value;
+} kt_plan_value;
 
 typedef struct kt_step {
     const kt_op *op;
@@ -116,7 +116,7 @@ struct kt_plan {
     kt_context *kt;
     uint64_t serial;            /* no other plan of this context has it */
     kt_arena memory;            /* of everything below */
-    kt_value *values;           uint32_t n_values, values_capacity;
+    kt_plan_value *values;           uint32_t n_values, values_capacity;
     kt_step *steps;             uint32_t n_steps, steps_capacity;
     kt_plan_variable *variables; uint32_t n_variables;
     uint32_t *leaves;           uint32_t n_leaves;   /* value ids */

@@ -28,7 +28,7 @@ static void find_roots(kt_plan *plan)
 /* Which variable's old value lies under this value? KT_NONE: none. */
 static uint32_t variable_under(const kt_plan *plan, uint32_t v)
 {
-    const kt_value *root = &plan->values[plan->values[v].root];
+    const kt_plan_value *root = &plan->values[plan->values[v].root];
     return root->place == KT_IN_VARIABLE ? root->at : KT_NONE;
 }
 
@@ -121,7 +121,7 @@ static uint32_t add_copy(kt_plan *plan, uint32_t from)
 static kt_status place_outputs(kt_plan *plan)
 {
     for (uint32_t i = 0; i < plan->n_outputs; i++) {
-        kt_value *root = &plan->values[plan->values[plan->outputs[i]].root];
+        kt_plan_value *root = &plan->values[plan->values[plan->outputs[i]].root];
         if (root->place == KT_IN_OUTPUT) continue;
         if (root->place != KT_IN_ARENA) {
             uint32_t copy = add_copy(plan, plan->outputs[i]);
@@ -191,7 +191,7 @@ static kt_status place_variables(kt_plan *plan)
     for (uint32_t i = 0; i < plan->n_variables; i++) { /* straight into the variable */
         uint32_t v = plan->variables[i].assigned;
         if (v == KT_NONE || plan->kt->config.check_numerics) continue;
-        kt_value *value = &plan->values[v];
+        kt_plan_value *value = &plan->values[v];
         if (value->root != v || value->place != KT_IN_ARENA || value->producer == KT_NONE) continue;
         const kt_step *step = &plan->steps[value->producer];
         bool in_place = false;
@@ -214,7 +214,7 @@ static kt_status place_variables(kt_plan *plan)
     }
     for (uint32_t i = 0; i < plan->n_variables; i++) {
         if (source[i] == KT_NONE) continue;
-        const kt_value *value = &plan->values[source[i]];
+        const kt_plan_value *value = &plan->values[source[i]];
         if (value->place == KT_IN_VARIABLE && value->at == i) continue; /* there already, or its own old value */
         if (variable_under(plan, source[i]) == i) continue;
         uint32_t copy = add_copy(plan, source[i]);
@@ -237,7 +237,7 @@ static int by_from(const void *a, const void *b)
 
 static int by_size(const void *a, const void *b)
 {
-    const kt_value *const *x = a, *const *y = b;
+    const kt_plan_value *const *x = a, *const *y = b;
     if ((*x)->bytes != (*y)->bytes) return (*x)->bytes > (*y)->bytes ? -1 : 1;
     return (*x)->first < (*y)->first ? -1 : (*x)->first > (*y)->first;
 }
@@ -245,7 +245,7 @@ static int by_size(const void *a, const void *b)
 /* Largest first, each at the lowest offset that is free for as long as it lives. */
 static kt_status place_arena(kt_plan *plan)
 {
-    kt_value **roots = kt_arena_take(&plan->memory, (plan->n_values + 1) * sizeof *roots);
+    kt_plan_value **roots = kt_arena_take(&plan->memory, (plan->n_values + 1) * sizeof *roots);
     kt_span *taken = kt_arena_take(&plan->memory, (plan->n_values + 1) * sizeof *taken);
     if (!roots || !taken) return kt_no_memory(plan->kt);
     size_t n = 0;
@@ -257,7 +257,7 @@ static kt_status place_arena(kt_plan *plan)
         const kt_step *step = &plan->steps[s];
         if (step->dead) continue;
         for (uint32_t o = 0; o < step->n_out; o++) {
-            kt_value *value = &plan->values[plan->values[step->out[o]].root];
+            kt_plan_value *value = &plan->values[plan->values[step->out[o]].root];
             if (value->first == KT_NONE) value->first = s;
             if (s > value->last) value->last = s;
         }
@@ -265,7 +265,7 @@ static kt_status place_arena(kt_plan *plan)
     }
     for (uint32_t i = 0; i < plan->n_observed; i++) plan->values[plan->values[plan->observed[i]].root].last = plan->n_steps;
     for (uint32_t v = 0; v < plan->n_values; v++) {
-        kt_value *value = &plan->values[v];
+        kt_plan_value *value = &plan->values[v];
         if (value->root == v && value->place == KT_IN_ARENA && value->first != KT_NONE) roots[n++] = value;
     }
     qsort(roots, n, sizeof *roots, by_size);

@@ -35,7 +35,7 @@ static bool see_values(looker *l)
 {
     const kt_plan *plan = l->plan;
     for (uint32_t v = 0; v < plan->n_values; v++) {
-        const kt_value *value = &plan->values[v];
+        const kt_plan_value *value = &plan->values[v];
         kt_seen_value *seen = &l->values[v];
         *seen = (kt_seen_value){ .desc = value->desc, .step = -1, .input = -1 };
         if (value->place == KT_IN_VARIABLE &&

@@ -295,7 +295,7 @@ kt_status kt_plan_ready(kt_plan *plan)
     if (plan->generation == graph->generation) return KT_OK;
     plan->generation = graph->generation;
     for (uint32_t v = 0; v < plan->n_values; v++) {
-        const kt_value *value = &plan->values[v];
+        const kt_plan_value *value = &plan->values[v];
         if (value->root != v) continue;
         if (value->place == KT_IN_ARENA) plan->address[v] = (unsigned char *)graph->arena + value->offset;
         else if (value->place == KT_IN_VARIABLE) plan->address[v] = plan->variables[value->at].variable->buffer;
@@ -350,7 +350,7 @@ static kt_status fail_step(kt_plan *plan, const kt_step *failed, kt_status statu
     const kt_variable_state *torn = NULL;
     for (const kt_step *step = plan->steps; step < failed; step++)
         for (uint32_t o = 0; o < step->n_out; o++) {
-            const kt_value *value = &plan->values[step->out[o]];
+            const kt_plan_value *value = &plan->values[step->out[o]];
             if (value->place == KT_IN_VARIABLE) {
                 torn = plan->variables[value->at].variable;
                 plan->variables[value->at].variable->version++;

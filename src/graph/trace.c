@@ -273,11 +273,11 @@ static kt_status bind_and_run(kt_context *kt, kt_plan *plan)
     kt_recording *trace = &graph->trace;
     if (kt_plan_ready(plan) != KT_OK) return kt->status;
     for (uint32_t v = 0; v < plan->n_leaves; v++) {
-        const kt_value *value = &plan->values[plan->leaves[v]];
+        const kt_plan_value *value = &plan->values[plan->leaves[v]];
         plan->address[plan->leaves[v]] = trace->leaves[value->at >> 8]->out[value->at & 255].value;
     }
     for (size_t i = 0; i < graph->n_hold; i++) {
-        const kt_value *value = &plan->values[plan->outputs[i]];
+        const kt_plan_value *value = &plan->values[plan->outputs[i]];
         void *at = NULL;
         for (size_t j = 0; j < i && !at; j++)
             if (plan->values[plan->outputs[j]].root == value->root) at = graph->hold[j]->value;

@@ -25,7 +25,7 @@ void kt_history_end(kt_history *history)
     history->capacity = 0;
 }
 
-static kt_series *series_of(const kt_history *history, const char *key)
+static kt_history_series *series_of(const kt_history *history, const char *key)
 {
     for (size_t i = 0; history && key && i < history->count; i++)
         if (strcmp(history->series[i].key, key) == 0) return &history->series[i];
@@ -37,12 +37,12 @@ kt_status kt_history_add(kt_history *history, kt_logs *logs)
     kt_context *kt = history->kt;
     for (int64_t i = 0, n = kt_logs_count(logs); i < n; i++) {
         const char *key = kt_logs_name(logs, i);
-        kt_series *series = series_of(history, key);
+        kt_history_series *series = series_of(history, key);
         if (!series) {
             if (!kt_grow(&kt->heap, &history->series, &history->capacity, history->count + 1, sizeof *history->series))
                 return kt_no_memory(kt);
             series = &history->series[history->count++];
-            *series = (kt_series){ .key = kt_intern(kt, key) };
+            *series = (kt_history_series){ .key = kt_intern(kt, key) };
             if (!series->key) {
                 history->count--;
                 return kt->status;
@@ -73,12 +73,12 @@ const char *kt_history_key(const kt_history *history, int64_t i)
 
 int64_t kt_history_length(const kt_history *history, const char *key)
 {
-    const kt_series *series = series_of(history, key);
+    const kt_history_series *series = series_of(history, key);
     return series ? (int64_t)series->count : 0;
 }
 
 double kt_history_value(const kt_history *history, const char *key, int64_t i)
 {
-    const kt_series *series = series_of(history, key);
+    const kt_history_series *series = series_of(history, key);
     return series && i >= 0 && i < (int64_t)series->count ? series->at[i] : (double)NAN;
 }

@@ -7,15 +7,15 @@
 
 #include "core/context.h"
 
-typedef struct kt_series {
+typedef struct kt_history_series {
     const char *key; /* interned */
     double *at;
     size_t count, capacity;
-} kt_series;
+} kt_history_series;
 
 struct kt_history {
     kt_context *kt;
-    kt_series *series; /* in the order first seen */
+    kt_history_series *series; /* in the order first seen */
     size_t count, capacity;
     int64_t epochs;
 };
